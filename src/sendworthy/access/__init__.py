@@ -1,0 +1,1 @@
+"""Claims, the request, the case and its states. Pure."""

@@ -1,0 +1,1 @@
+"""The checks, by topic; the list of all of them is explicit."""

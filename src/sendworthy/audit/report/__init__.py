@@ -1,0 +1,1 @@
+"""Findings rendered for people and for machines."""

@@ -1,0 +1,1 @@
+"""Everything that dials out: AWS APIs, the SES send wire, DNS, websites."""

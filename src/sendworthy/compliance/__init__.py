@@ -1,0 +1,1 @@
+"""The sending rules that law and mailbox providers set for bulk mail. Pure."""

@@ -1,0 +1,1 @@
+"""The doors mail comes in by, and the worker that sends it on."""

@@ -1,0 +1,1 @@
+"""The doors events come in by: receive, verify, unwrap, decode, record."""

@@ -1,0 +1,1 @@
+"""How fast may we send: quota arithmetic and rate pacing. Pure."""

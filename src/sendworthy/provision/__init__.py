@@ -1,0 +1,1 @@
+"""Evidence and wishes become a plan of steps. Pure."""

@@ -1,0 +1,1 @@
+"""A pretend Amazon SES: pure rules, thin doors, the reviewer, the clock."""

@@ -1,0 +1,1 @@
+"""AWS's protocols as pure functions: SigV4, the SMTP password, SNS signing strings, requests and responses."""
