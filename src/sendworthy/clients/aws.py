@@ -1,0 +1,190 @@
+"""Calls to AWS by botocore, in threads, with its errors translated once. Knows no operation in particular.
+
+Credentials, profile, Region and endpoints come the way every AWS tool takes them. Hidden retries are off: who calls
+decides whether a call is worth repeating (SES has no idempotency token, and a hidden retry breaks the pacing).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import botocore.session
+from botocore import exceptions
+from botocore.client import BaseClient
+from botocore.config import Config
+
+from sendworthy.errors import ConfigError, Denied, ProviderError, Rejected, Throttled, Unavailable, Uncertain
+
+Budget = Callable[[str, str], Awaitable[None]]
+"""Waits until the control plane of (service, Region) may be asked once more."""
+
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+_THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+    }
+)
+_IAM_PREFIX = {"sesv2": "ses", "cloudwatch": "cloudwatch", "service-quotas": "servicequotas"}
+
+_CREDENTIALS = "Check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN."
+
+
+def iam_action(service: str, operation: str) -> str:
+    """Name the IAM action that a call needs, such as `ses:GetAccount`."""
+    return f"{_IAM_PREFIX.get(service, service)}:{operation}"
+
+
+class Aws:
+    """One set of AWS credentials, any Region. Clients are made when first used and kept; safe to share by tasks."""
+
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        session: botocore.session.Session | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self._session = session or botocore.session.get_session()
+        self._budget = budget
+        self._clients: dict[tuple[str, str], BaseClient] = {}
+        self._lock = threading.Lock()
+        chosen = region or self._session.get_config_variable("region")
+        if not chosen:
+            raise ConfigError("No AWS Region is set.", "Set AWS_REGION, or give --region.")
+        self.region: str = chosen
+
+    def __repr__(self) -> str:
+        return f"Aws(region={self.region!r})"
+
+    async def call(
+        self, service: str, operation: str, /, *, region: str | None = None, timeout_seconds: float = 20, **params: Any
+    ) -> dict[str, Any]:
+        """Make one call, `operation` named as AWS names it (`GetAccount`); the answer without ResponseMetadata.
+
+        Raises Denied (with the IAM action), Throttled, Rejected (with AWS's code), Unavailable (nothing was done) or
+        Uncertain (the request went out and no answer came back).
+        """
+        where = region or self.region
+        if self._budget is not None:
+            await self._budget(service, where)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await asyncio.to_thread(self._call, service, operation, where, timeout_seconds, params)
+        except TimeoutError:
+            raise Uncertain(
+                f"{operation} in {where} gave no answer within {timeout_seconds:g} s.",
+                "Check the network and the endpoint.",
+                code="Timeout",
+            ) from None
+
+    def _call(
+        self, service: str, operation: str, region: str, timeout_seconds: float, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        try:
+            client = self._client(service, region, timeout_seconds)
+            answer = client._make_api_call(operation, params)  # noqa: SLF001 - botocore's one entry by AWS's own name
+        except Exception as error:
+            raise translate(error, service=service, operation=operation, region=region) from error
+        answer.pop("ResponseMetadata", None)
+        return dict(answer)
+
+    def _client(self, service: str, region: str, timeout_seconds: float) -> BaseClient:
+        with self._lock:
+            client = self._clients.get((service, region))
+            if client is None:
+                config = Config(
+                    retries={"total_max_attempts": 1},
+                    connect_timeout=min(5, timeout_seconds),
+                    read_timeout=timeout_seconds,
+                    max_pool_connections=32,
+                    user_agent_appid="sendworthy",
+                )
+                client = self._session.create_client(service, region_name=region, config=config)
+                self._clients[service, region] = client
+            return client
+
+    def credentials(self) -> Any:
+        """Give botocore's credentials, refreshed by botocore when they expire. Raises Denied when there are none."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise Denied("No AWS credentials were found.", _CREDENTIALS, code="NoCredentials")
+        return found
+
+    def endpoint(self, service: str, region: str | None = None) -> str:
+        """Give the URL that calls to `service` go to (AWS_ENDPOINT_URL and its kin included)."""
+        return str(self._client(service, region or self.region, 20).meta.endpoint_url)
+
+
+def translate(error: Exception, *, service: str, operation: str, region: str) -> ProviderError | ConfigError:
+    """Turn what botocore raised into our own error, most specific first."""
+    what = f"{operation} in {region}"
+    match error:
+        case exceptions.ClientError():
+            return _translate_answer(error, what=what, action=iam_action(service, operation))
+        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
+            return Denied("No AWS credentials were found.", _CREDENTIALS, code="NoCredentials")
+        case exceptions.CredentialRetrievalError() | exceptions.SSOError() | exceptions.UnauthorizedSSOTokenError():
+            return Denied(f"The AWS credentials could not be read: {error}", _CREDENTIALS, code="NoCredentials")
+        case exceptions.ProfileNotFound() | exceptions.NoRegionError() | exceptions.InvalidRegionError():
+            return ConfigError(str(error), "Check AWS_PROFILE and AWS_REGION.")
+        case exceptions.ParamValidationError() | exceptions.UnknownParameterError():
+            return Rejected(f"{what} was not sent: {error}", code="ParamValidation")
+        case (
+            exceptions.EndpointConnectionError() | exceptions.ConnectTimeoutError() | exceptions.ProxyConnectionError()
+        ):
+            return Unavailable(
+                f"{what}: cannot connect to the endpoint.",
+                "Check the network, AWS_REGION and AWS_ENDPOINT_URL.",
+                code="Unreachable",
+            )
+        case exceptions.SSLError():
+            return Unavailable(f"{what}: TLS failed.", "Check the endpoint and the clock of this machine.", code="TLS")
+        case exceptions.ReadTimeoutError() | exceptions.ConnectionClosedError() | exceptions.HTTPClientError():
+            return Uncertain(f"{what}: the answer was lost.", "Look before asking again.", code="AnswerLost")
+        case exceptions.BotoCoreError() | ValueError():
+            return Rejected(f"{what} failed: {error}", code=type(error).__name__)
+        case _:
+            return Uncertain(f"{what} failed: {type(error).__name__}.", code=type(error).__name__)
+
+
+def _translate_answer(error: exceptions.ClientError, *, what: str, action: str) -> ProviderError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    text = str(error.response.get("Error", {}).get("Message", "")) or "no message"
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _DENIED or status in (401, 403):
+        fix = _CREDENTIALS if "Access" not in code and "Authori" not in code else f"Allow {action} for this principal."
+        return Denied(f"{what} was denied: {code}: {text}", fix, code=code, action=action)
+    if code in _THROTTLED or status == 429:
+        return Throttled(f"{what} was throttled: {text}", "Wait and ask again.", code=code)
+    if status >= 500:
+        return Unavailable(f"{what} failed on AWS's side: {code}: {text}", "Try again later.", code=code)
+    return Rejected(f"{what} was refused: {code}: {text}", code=code)
