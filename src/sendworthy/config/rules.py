@@ -1,0 +1,259 @@
+"""Which values a key may have: one table from key to check. Knows no file and no line.
+
+A check takes a value of the right type and gives None, or what is wrong and what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from sendworthy.audit.profile import MailKind
+from sendworthy.config.shape import Config, Policy, host_port
+from sendworthy.errors import InvalidMessage
+from sendworthy.mail.address import parse_address
+
+Wrong = tuple[str, str]
+"""What is wrong, and the fix."""
+
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}")
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_SET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_TOPIC_ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+
+
+def _web_address(value: str) -> Wrong | None:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in {"http", "https"} or not host or any(character.isspace() for character in value):
+        return f"`{value}` is not a web address.", "Write it whole, such as https://example.com/privacy."
+    return None
+
+
+def _https(value: str) -> Wrong | None:
+    if not value.startswith("https://"):
+        return f"`{value}` does not begin with https://.", "RFC 8058 section 3.1 wants HTTPS: write https://…"
+    return _web_address(value)
+
+
+def _email(value: str) -> Wrong | None:
+    try:
+        parse_address(value)
+    except InvalidMessage:
+        return f"`{value}` is not an e-mail address.", "Write it as name@example.com."
+    if "<" in value:
+        return f"`{value}` is more than the address.", "Write the address alone, as name@example.com."
+    return None
+
+
+def _domain(value: str) -> Wrong | None:
+    labels = value.split(".")
+    if len(labels) < 2 or len(value) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        return f"`{value}` is not a domain.", "Write it in lower case without scheme or dot at the end: example.com."
+    return None
+
+
+def _mail_from(value: str) -> Wrong | None:
+    if not all(_LABEL.fullmatch(label) for label in value.split(".")):
+        return f"`{value}` is not a label.", "Write only what stands before the domain, such as mail."
+    return None
+
+
+def _region(value: str) -> Wrong | None:
+    if not _REGION.fullmatch(value):
+        return f"`{value}` is not an AWS Region.", "Write its code, such as eu-west-1."
+    return None
+
+
+def _named(pattern: re.Pattern[str], longest: int) -> Callable[[str], Wrong | None]:
+    def check(value: str) -> Wrong | None:
+        if pattern.fullmatch(value):
+            return None
+        return f"`{value}` is not a name AWS takes.", f"Use 1 to {longest} letters, digits, hyphens and underscores."
+
+    return check
+
+
+def _topic_arn(value: str) -> Wrong | None:
+    if not _TOPIC_ARN.fullmatch(value):
+        return f"`{value}` is not the ARN of a topic.", "Write arn:aws:sns:REGION:ACCOUNT:NAME."
+    return None
+
+
+def _rua(value: str) -> Wrong | None:
+    if not value.startswith("mailto:") or _email(value.removeprefix("mailto:")) is not None:
+        return f"`{value}` is not a report address.", "Write it as mailto:dmarc@example.com (RFC 7489 section 6.2)."
+    return None
+
+
+def _listen(value: str) -> Wrong | None:
+    try:
+        host_port(value)
+    except ValueError as error:
+        return f"`{value}` cannot be used. {error}", "Write HOST:PORT, such as 127.0.0.1:8580."
+    return None
+
+
+def _store_url(value: str) -> Wrong | None:
+    if value.startswith("sqlite:///") and len(value) > len("sqlite:///"):
+        return None
+    if value.startswith(("postgresql://", "postgres://")):
+        return None
+    return "The store's address is neither SQLite nor PostgreSQL.", (
+        "Write sqlite:///sendworthy.db or postgresql://user@host/database."
+    )
+
+
+def _share(value: float) -> Wrong | None:
+    if not 0 <= value <= 1:
+        return f"{value:g} is not a fraction.", "Write a number from 0 to 1; 5 % is 0.05."
+    return None
+
+
+def _used_share(value: float) -> Wrong | None:
+    return _share(value) or (("Nothing could ever be sent.", "Write more than 0.") if value == 0 else None)
+
+
+def _count(value: float) -> Wrong | None:
+    if not 0 <= value < float("inf"):
+        return f"{value:g} is not a number of messages.", "Write 0 or more."
+    return None
+
+
+def _within(low: int, high: int) -> Callable[[int], Wrong | None]:
+    def check(value: int) -> Wrong | None:
+        if not low <= value <= high:
+            return f"{value} is out of range.", f"Write a number from {low} to {high}."
+        return None
+
+    return check
+
+
+def _day(value: str) -> Wrong | None:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return f"`{value}` is not a date.", "Write it as 2027-03-31."
+    return None
+
+
+def _time_zone(value: str) -> Wrong | None:
+    known = available_timezones() if value != "UTC" else set()
+    if known and value not in known:
+        return f"`{value}` is not a time zone.", "Write its name in the IANA database, such as Europe/Berlin."
+    return None
+
+
+def _language(value: str) -> Wrong | None:
+    if value not in {"EN", "JA"}:
+        return f"AWS's reviewers do not write in `{value}`.", 'Write "EN" or "JA".'
+    return None
+
+
+CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
+    "sender.website": _web_address,
+    "sender.privacy_policy": _web_address,
+    "sender.terms": _web_address,
+    "sender.anti_spam_policy": _web_address,
+    "sender.contacts.email": _email,
+    "sender.time_zone": _time_zone,
+    "sender.language": _language,
+    "mail.per_day": _count,
+    "mail.per_day_later": _count,
+    "mail.peak_per_second": _count,
+    "mail.later_by": _day,
+    "ses.regions": _region,
+    "ses.domains": _domain,
+    "ses.mail_from": _mail_from,
+    "ses.configuration_sets.transactional": _named(_SET_NAME, 64),
+    "ses.configuration_sets.marketing": _named(_SET_NAME, 64),
+    "ses.topic": _named(_TOPIC_NAME, 256),
+    "ses.queue": _named(_QUEUE_NAME, 80),
+    "ses.dmarc.rua": _rua,
+    "gateway.http": _listen,
+    "gateway.smtp": _listen,
+    "gateway.public": _listen,
+    "gateway.public_url": _https,
+    # 40 MB: the size SES v2 takes, after base64 (SES Developer Guide, "Service quotas"); 50 recipients: same page.
+    "gateway.max_message_bytes": _within(1024, 41_943_040),
+    "gateway.max_recipients": _within(1, 50),
+    "gateway.concurrency": _within(1, 1000),
+    "store.url": _store_url,
+    "events.queues": _web_address,
+    "events.topics": _topic_arn,
+    "events.max_age_hours": _within(1, 24 * 14),
+    "alerts.emails": _email,
+    "alerts.webhooks": _web_address,
+    "policy.bounce_warn": _share,
+    "policy.bounce_slow": _share,
+    "policy.bounce_stop": _share,
+    "policy.complaint_warn": _share,
+    "policy.complaint_slow": _share,
+    "policy.complaint_stop": _share,
+    "policy.transactional_reserve": _share,
+    "policy.rate_share": _used_share,
+    "dns.resolver": _listen,
+    "web.connect": _listen,
+}
+"""Checks of one value, by dotted key without indices; for arrays, of one element. An empty string is not checked:
+it means "not said"."""
+
+NOT_EMPTY = frozenset(
+    {
+        "mail.name",
+        "sender.contacts.email",
+        "ses.mail_from",
+        "ses.configuration_sets.transactional",
+        "ses.configuration_sets.marketing",
+        "ses.topic",
+        "ses.queue",
+        "gateway.http",
+        "gateway.smtp",
+        "gateway.public",
+        "store.url",
+    }
+)
+"""Keys whose empty string is a mistake."""
+
+SECRET = frozenset({"store.url", "alerts.webhooks"})
+"""Keys whose value may hold a password or a token."""
+
+
+def between_keys(config: Config) -> list[tuple[str, Wrong]]:
+    """Find what is wrong between values that are each right: (dotted key, what and fix)."""
+    found: list[tuple[str, Wrong]] = []
+    seen: dict[str, MailKind] = {}
+    for index, kind in enumerate(config.mail):
+        if kind.name in seen:
+            wrong = f"Two kinds of mail are called `{kind.name}`.", "Give each [[mail]] a name of its own."
+            found.append((f"mail[{index}].name", wrong))
+        seen[kind.name] = kind
+        if kind.per_day_later and not kind.later_by:
+            wrong = "The later volume has no date.", 'Add later_by = "2027-03-31" or leave per_day_later out.'
+            found.append((f"mail[{index}].per_day_later", wrong))
+    if len(config.sender.contacts) > 4:
+        wrong = "More than four contacts.", "AWS takes four (PutAccountDetails): keep those who answer its mail."
+        found.append(("sender.contacts[4]", wrong))
+    policy: Policy = config.policy
+    for name, warn, slow, stop in (
+        ("bounce", policy.bounce_warn, policy.bounce_slow, policy.bounce_stop),
+        ("complaint", policy.complaint_warn, policy.complaint_slow, policy.complaint_stop),
+    ):
+        if not warn <= slow <= stop:
+            wrong = f"{name}_warn, {name}_slow and {name}_stop are out of order.", "They may only rise in that order."
+            found.append((f"policy.{name}_stop", wrong))
+    if bool(config.gateway.tls_certificate) != bool(config.gateway.tls_key):
+        wrong = "A certificate needs its key and a key its certificate.", "Set tls_certificate and tls_key, or neither."
+        key = "tls_certificate" if config.gateway.tls_certificate else "tls_key"
+        found.append((f"gateway.{key}", wrong))
+    return found
