@@ -117,6 +117,7 @@ def test_certificates_of_sns_are_trusted(url: str) -> None:
         "https://evilsns.us-east-1.amazonaws.com/x.pem",
         "https://bucket.s3.amazonaws.com/x.pem",
         "https://sns.s3.bucket.amazonaws.com/x.pem",
+        "https://sns.s3-eu-west-1.amazonaws.com/x.pem",
         "https://evil.example\\@sns.us-east-1.amazonaws.com/x.pem",
         "https://sns.us-east-1.amazonaws.com\n.evil.example/x.pem",
         "https://sns.us-east-1.amazonaws.com:x/x.pem",

@@ -64,18 +64,23 @@ def iam_action(service: str, operation: str) -> str:
 
 
 class Aws:
-    """One set of AWS credentials, any Region. Clients are made when first used and kept; safe to share by tasks."""
+    """One set of AWS credentials, any Region. Clients are made when first used and kept; safe to share by tasks.
+
+    `endpoint_url` sends every service to one place, whatever the environment says; None leaves it to the environment.
+    """
 
     def __init__(
         self,
         *,
         region: str | None = None,
         session: botocore.session.Session | None = None,
+        endpoint_url: str | None = None,
         budget: Budget | None = None,
     ) -> None:
         self._session = session or botocore.session.get_session()
+        self._endpoint_url = endpoint_url
         self._budget = budget
-        self._clients: dict[tuple[str, str], BaseClient] = {}
+        self._clients: dict[tuple[str, str, float], BaseClient] = {}
         self._lock = threading.Lock()
         chosen = region or self._session.get_config_variable("region")
         if not chosen:
@@ -119,7 +124,7 @@ class Aws:
 
     def _client(self, service: str, region: str, timeout_seconds: float) -> BaseClient:
         with self._lock:
-            client = self._clients.get((service, region))
+            client = self._clients.get((service, region, timeout_seconds))
             if client is None:
                 config = Config(
                     retries={"total_max_attempts": 1},
@@ -128,8 +133,10 @@ class Aws:
                     max_pool_connections=32,
                     user_agent_appid="sendworthy",
                 )
-                client = self._session.create_client(service, region_name=region, config=config)
-                self._clients[service, region] = client
+                client = self._session.create_client(
+                    service, region_name=region, endpoint_url=self._endpoint_url, config=config
+                )
+                self._clients[service, region, timeout_seconds] = client
             return client
 
     def credentials(self) -> Any:
@@ -142,6 +149,16 @@ class Aws:
     def endpoint(self, service: str, region: str | None = None) -> str:
         """Give the URL that calls to `service` go to (AWS_ENDPOINT_URL and its kin included)."""
         return str(self._client(service, region or self.region, 20).meta.endpoint_url)
+
+
+def session_for(access_key_id: str, secret_access_key: str, region: str) -> botocore.session.Session:
+    """Give a session with these credentials, deaf to the profiles and files of this machine."""
+    nowhere = (None, None, None, None)
+    deaf = dict.fromkeys(("profile", "config_file", "credentials_file", "ca_bundle"), nowhere)
+    session = botocore.session.Session(session_vars=deaf)
+    session.set_credentials(access_key_id, secret_access_key)
+    session.set_config_variable("region", region)
+    return session
 
 
 def translate(error: Exception, *, service: str, operation: str, region: str) -> ProviderError | ConfigError:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from email.utils import parseaddr
 
 from sendworthy.errors import InvalidMessage
 
-_ATOM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~.")
-_LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+_DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*")
+"""RFC 5321 section 4.1.2, Dot-string."""
+_QUOTED = re.compile(r'"([ !#-\[\]-~]|\\[ -~])+"')
+"""RFC 5321 section 4.1.2, Quoted-string, of at least one character."""
+_QUOTED_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+"""RFC 5321 section 4.1.2, sub-domain, with the underscore that real names have."""
+_DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
+"""Characters that lead to different domains under IDNA 2003 and 2008 (UTS 46 section 7, deviation characters)."""
+_LONGEST_TEXT = 998
+"""A line of RFC 5322 section 2.1.1; with it, the cost of what follows is bounded."""
 
 SIMULATOR_DOMAIN = "simulator.amazonses.com"
 """Amazon's mailbox simulator (SES Developer Guide, "Using the mailbox simulator"); never suppressed, never counted."""
@@ -42,26 +51,42 @@ class Address:
 def parse_address(text: str) -> Address:
     """Read `user@example.com` or `"Name" <user@example.com>`.
 
-    The domain is converted by IDNA (RFC 5891 as Python's `idna` codec does it). Raises InvalidMessage when there is
-    no address, when the local part is not 7-bit ASCII (SES has no SMTPUTF8: "the local part must be 7-bit ASCII"),
-    or when a part is too long (RFC 5321 section 4.5.3.1: 64 and 255 octets).
+    The domain is converted by IDNA 2003 (RFC 3490, Python's `idna` codec). Raises InvalidMessage when there is no
+    address or more than one, when the local part is not 7-bit ASCII (SES has no SMTPUTF8: "the local part must be
+    7-bit ASCII"), or when a part is too long (RFC 5321 section 4.5.3.1: 64 and 255 octets).
     """
+    if len(text) > _LONGEST_TEXT:
+        raise InvalidMessage("An address is too long.", "See RFC 5322 section 2.1.1.")
     if any(character in text for character in "\r\n\0"):
         raise InvalidMessage("An address contains a line break or a NUL.", "Remove it.")
-    spec = parseaddr(text)[1] if "<" in text else text.strip()
-    local, at, domain = spec.rpartition("@")
+    local, at, domain = _addr_spec(text.strip()).rpartition("@")
     if not at or not local or not domain:
         raise InvalidMessage("Missing final '@domain'.", "Give an address such as user@example.com.")
     if not local.isascii():
         raise InvalidMessage("Local address contains non-ascii characters.", "SES does not support SMTPUTF8.")
-    quoted = len(local) > 2 and local[0] == local[-1] == '"'
-    if not quoted and (set(local) - _ATOM or local[0] == "." or local[-1] == "." or ".." in local):
+    if len(local) > 64 or not (_DOT_ATOM.fullmatch(local) or _QUOTED.fullmatch(local)):
         raise InvalidMessage("The local part of an address is not valid.", "See RFC 5321 section 4.1.2.")
+    if set(domain) & _DEVIATIONS:
+        raise InvalidMessage("The domain of an address is read in two ways.", "Give it in Punycode (xn--...).")
     try:
-        ascii_domain = domain.rstrip(".").encode("idna").decode("ascii").lower() if domain else ""
+        ascii_domain = domain.removesuffix(".").encode("idna").decode("ascii").lower()
     except UnicodeError:
         raise InvalidMessage("The domain of an address is not valid.", "See RFC 5891.") from None
-    labels = ascii_domain.split(".")
-    if not all(labels) or set(ascii_domain) - _LABEL - {"."} or len(local) > 64 or len(ascii_domain) > 255:
+    if len(ascii_domain) > 255 or not all(map(_LABEL.fullmatch, ascii_domain.split("."))):
         raise InvalidMessage("The domain of an address is not valid.", "See RFC 5321 section 4.1.2.")
     return Address(local, ascii_domain)
+
+
+def _addr_spec(text: str) -> str:
+    """Take the address out of `Name <address>`, or give `text` as it is.
+
+    `email.utils.parseaddr` is not asked: it drops all but the first of several addresses, and recurses into comments.
+    """
+    if not text.endswith(">"):
+        return text
+    name, opened, spec = text[:-1].rpartition("<")
+    if not opened:
+        return text
+    if set(_QUOTED_TEXT.sub("", name)) & set('<>,;:@"'):
+        raise InvalidMessage("There is more than one address, or its name needs quotes.", 'Write "Name" <address>.')
+    return spec

@@ -88,10 +88,10 @@ def after_event(current: Status, event: Event) -> Status:
     return wanted if _TOLD_BY_SES[wanted] > _TOLD_BY_SES.get(current, 0) else current
 
 
-_SES_BORE_WITNESS = frozenset(_TOLD_BY_SES) - {Status.REFUSED}
-"""Statuses that only SES's word brings about; nothing the worker learns afterwards takes them back."""
-
-
 def after_answer(current: Status, wanted: Status) -> Status:
-    """Give the status after the worker learnt `wanted` from the wire; an event that came before it stays."""
-    return current if current in _SES_BORE_WITNESS else wanted
+    """Give the status after the worker learnt `wanted` from the wire; what an event told before it stays.
+
+    That goes for a Reject too: SES takes such a message, answers with its MessageId, and may tell of the Reject before
+    our answer is recorded. A delivery that we refused ourselves is never on the wire, so no answer comes for it.
+    """
+    return current if current in _TOLD_BY_SES else wanted

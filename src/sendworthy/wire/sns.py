@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from sendworthy.errors import UntrustedEvent
 
-CERT_HOST: Final = re.compile(r"sns\.[a-zA-Z0-9\-]{3,}\.amazonaws\.com(\.cn)?")
+CERT_HOST: Final = re.compile(r"sns\.(?!s3[-.])[a-zA-Z0-9\-]{3,}\.amazonaws\.com(\.cn)?")
 """Hosts that may serve SNS certificates and confirmations (AWS's own message validator). Match it whole, because S3
-buckets live under amazonaws.com too."""
+buckets live under amazonaws.com too: `sns.s3-eu-west-1.amazonaws.com` is a bucket named sns, and no Region is so
+named."""
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
