@@ -1,1 +1,1 @@
-"""Claims, the request, the case and its states. Pure."""
+"""Claims, the gate, the request's letter, the case and its states, and what AWS's answers mean. Pure."""

@@ -96,8 +96,8 @@ def load(
         raise ConfigProblems(tuple(problems))
     config = msgspec.convert(values, Config)
     late = tuple(
-        Problem(where=_where(origins, key), line=_line(origins, key), what=what, fix=fix)
-        for key, (what, fix) in between_keys(config)
+        Problem(where=_where(origins, *keys), line=_line(origins, *keys), what=what, fix=fix)
+        for keys, (what, fix) in between_keys(config)
     )
     if late:
         raise ConfigProblems(late)
@@ -245,17 +245,10 @@ def _read_samples(values: dict[str, Any], file: Path, origins: Mapping[str, Orig
     return problems
 
 
-def _nearest(origins: Mapping[str, Origin], key: str) -> Origin | None:
-    while key and key not in origins:
-        key = key.rpartition(".")[0]
-    return origins.get(key)
+def _where(origins: Mapping[str, Origin], *keys: str) -> str:
+    """Name where the first of `keys` that was set at all was set."""
+    return next((origins[key].where for key in keys if key in origins), DEFAULT_FILE)
 
 
-def _where(origins: Mapping[str, Origin], key: str) -> str:
-    origin = _nearest(origins, key)
-    return DEFAULT_FILE if origin is None else origin.where
-
-
-def _line(origins: Mapping[str, Origin], key: str) -> int | None:
-    origin = _nearest(origins, key)
-    return None if origin is None else origin.line
+def _line(origins: Mapping[str, Origin], *keys: str) -> int | None:
+    return next((origins[key].line for key in keys if key in origins), None)

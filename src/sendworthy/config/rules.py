@@ -229,21 +229,21 @@ SECRET = frozenset({"store.url", "alerts.webhooks"})
 """Keys whose value may hold a password or a token."""
 
 
-def between_keys(config: Config) -> list[tuple[str, Wrong]]:
-    """Find what is wrong between values that are each right: (dotted key, what and fix)."""
-    found: list[tuple[str, Wrong]] = []
+def between_keys(config: Config) -> list[tuple[tuple[str, ...], Wrong]]:
+    """Find what is wrong between values that are each right: the dotted keys it lies between, what and fix."""
+    found: list[tuple[tuple[str, ...], Wrong]] = []
     seen: dict[str, MailKind] = {}
     for index, kind in enumerate(config.mail):
         if kind.name in seen:
             wrong = f"Two kinds of mail are called `{kind.name}`.", "Give each [[mail]] a name of its own."
-            found.append((f"mail[{index}].name", wrong))
+            found.append(((f"mail[{index}].name",), wrong))
         seen[kind.name] = kind
         if kind.per_day_later and not kind.later_by:
             wrong = "The later volume has no date.", 'Add later_by = "2027-03-31" or leave per_day_later out.'
-            found.append((f"mail[{index}].per_day_later", wrong))
+            found.append(((f"mail[{index}].per_day_later",), wrong))
     if len(config.sender.contacts) > 4:
         wrong = "More than four contacts.", "AWS takes four (PutAccountDetails): keep those who answer its mail."
-        found.append(("sender.contacts[4]", wrong))
+        found.append((("sender.contacts[4].email",), wrong))
     policy: Policy = config.policy
     for name, warn, slow, stop in (
         ("bounce", policy.bounce_warn, policy.bounce_slow, policy.bounce_stop),
@@ -251,9 +251,8 @@ def between_keys(config: Config) -> list[tuple[str, Wrong]]:
     ):
         if not warn <= slow <= stop:
             wrong = f"{name}_warn, {name}_slow and {name}_stop are out of order.", "They may only rise in that order."
-            found.append((f"policy.{name}_stop", wrong))
+            found.append((tuple(f"policy.{name}_{step}" for step in ("stop", "slow", "warn")), wrong))
     if bool(config.gateway.tls_certificate) != bool(config.gateway.tls_key):
         wrong = "A certificate needs its key and a key its certificate.", "Set tls_certificate and tls_key, or neither."
-        key = "tls_certificate" if config.gateway.tls_certificate else "tls_key"
-        found.append((f"gateway.{key}", wrong))
+        found.append((("gateway.tls_certificate", "gateway.tls_key"), wrong))
     return found
