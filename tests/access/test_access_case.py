@@ -269,3 +269,18 @@ def test_a_fact_of_a_later_version_is_kept_and_not_judged() -> None:
 
 def test_the_case_is_one_account_in_one_region() -> None:
     assert case_id("111122223333", "eu-west-1") == "111122223333/eu-west-1/production"
+
+
+@pytest.mark.parametrize("answer", list(Answer))
+def test_what_was_noted_before_a_call_gives_way_to_its_answer(answer: Answer) -> None:
+    before = Fact(at=T0, kind=FactKind.SUBMITTED, data={"answer": Answer.UNCERTAIN, "call": "a"})
+    after = Fact(at=T0, kind=FactKind.SUBMITTED, data={"answer": answer, "call": "a"})
+
+    assert state([before, after], T0) == state([after], T0)
+
+
+def test_a_crash_between_the_note_and_the_answer_leaves_the_request_uncertain() -> None:
+    earlier = Fact(at=T0, kind=FactKind.SUBMITTED, data={"answer": Answer.NOT_TAKEN, "call": "a"})
+    crashed = Fact(at=T0, kind=FactKind.SUBMITTED, data={"answer": Answer.UNCERTAIN, "call": "b"})
+
+    assert state([earlier, crashed], T0).state is State.UNCERTAIN

@@ -87,11 +87,21 @@ class _Record:
 
 def state(facts: Sequence[Fact], now: datetime) -> CaseState:
     """Give the state of a case. Total: any facts in any order give one state with one next action."""
-    ordered = tuple(sorted(facts, key=lambda one: _utc(one.at)))
+    ordered = _settled(tuple(sorted(facts, key=lambda one: _utc(one.at))))
     record = _Record(facts=ordered, round=_round(ordered))
     found = _decide(record, _utc(now))
     seen = record.last(FactKind.STATUS_SEEN)
     return _finish(found, record, _utc(now), _text(seen, "case_id"))
+
+
+def _settled(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Drop what was noted before a submission went out, where its answer was noted after it under the same `call`."""
+    last = {_text(one, "call"): index for index, one in enumerate(facts) if one.kind is FactKind.SUBMITTED}
+    return tuple(
+        one
+        for index, one in enumerate(facts)
+        if one.kind is not FactKind.SUBMITTED or not _text(one, "call") or last[_text(one, "call")] == index
+    )
 
 
 def _round(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:

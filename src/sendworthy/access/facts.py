@@ -15,7 +15,9 @@ class FactKind(StrEnum):
     DRAFTED = "drafted"
     """A letter was written. `data`: `subject`, `body`, and `changed`, what is different since a refusal (a list)."""
     SUBMITTED = "submitted"
-    """PutAccountDetails was called. `data`: `answer` (an Answer), `code`, `params`, `promise`, `override`."""
+    """PutAccountDetails was called. `data`: `answer` (an Answer), `code`, `params`, `promise`, `override`, `call`.
+
+    It is noted twice under one `call`: before the call as uncertain, so that a crash leaves a trace, and after it."""
     STATUS_SEEN = "status_seen"
     """GetAccount was read. `data`: `status`, `production` (true or false), `case_id`, `enforcement`."""
     AWS_SAID = "aws_said"

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NoReturn, TypeVar
 
 import msgspec
+
+from sendworthy.audit.evidence import Evidence, Seen, Unseen, UnseenKind
+
+T = TypeVar("T")
 
 
 class Verdict(StrEnum):
@@ -52,3 +59,86 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     source: str = ""
     blocks_request: bool = False
+
+
+class Scope(StrEnum):
+    """What a check is run once for."""
+
+    REGION = "region"
+    IDENTITY = "identity"
+    """Each domain in each Region."""
+    DOMAIN = "domain"
+    SENDER = "sender"
+    """The sender as a whole: its website, its own words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What one run of a check judges; a field that its scope does not use is empty."""
+
+    region: str = ""
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A check's author saw that all is well: one sentence, and what was read."""
+
+    what: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A check's author saw that something is wrong. `fix` overrides the card's, where the case has its own."""
+
+    what: str
+    evidence: tuple[str, ...] = ()
+    fix: str = ""
+
+
+class NotSeen(Exception):
+    """Raised by `see` within a check; the runner turns it into `unknown`. Never leaves the audit."""
+
+    def __init__(self, unseen: Sequence[Unseen]) -> None:
+        super().__init__("; ".join(one.reason for one in unseen))
+        self.unseen = tuple(unseen)
+
+
+class NotApplicable(Exception):
+    """Raised by a check that has nothing to judge; its text says why. Never leaves the audit."""
+
+
+Judge = Callable[[Evidence, Subject], Passed | Failed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The card of a check and the function that judges.
+
+    `needs` lists every IAM action and kind of look-up it may read; `why` and `source` are printed in its page of the
+    documentation; `fix` is one sentence, `run` gives Passed or Failed and reads through `see`.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    scope: Scope
+    needs: tuple[str, ...]
+    why: str
+    fix: str
+    source: str
+    blocks_request: bool
+    run: Judge
+
+
+def see(reading: Seen[T] | Unseen) -> T:
+    """Give the value of a reading that worked; any other ends the check as `unknown`."""
+    if isinstance(reading, Unseen):
+        raise NotSeen((reading,))
+    return reading.value
+
+
+def not_followed(what: str, needs: str = "") -> NoReturn:
+    """End the check as `unknown`: `what` names something that this version cannot follow to its end."""
+    raise NotSeen((Unseen(kind=UnseenKind.NOT_READ, reason=what, needs=needs),))

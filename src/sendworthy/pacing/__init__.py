@@ -1,1 +1,1 @@
-"""How fast may we send: quota arithmetic and rate pacing. Pure."""
+"""How fast mail may be sent: quota arithmetic, rate pacing, the budget of the control plane."""

@@ -1,0 +1,109 @@
+"""The only place where parts are chosen and joined: which database, which endpoint, which clock, which template."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from publicsuffixlist import PublicSuffixList
+
+from sendworthy.access.letter import TEMPLATE
+from sendworthy.audit.profile import Stream
+from sendworthy.audit.wishes import Wishes
+from sendworthy.clients.aws import Aws
+from sendworthy.clients.dns import Resolver
+from sendworthy.clients.web import Web
+from sendworthy.config import Config
+from sendworthy.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Time as the parts are given it: `now` in aware UTC, and a `sleep` that takes seconds of that same time."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]]
+
+
+WALL = Clock(now=lambda: datetime.now(UTC), sleep=asyncio.sleep)
+
+
+def new_id() -> str:
+    """Give a fresh unique id."""
+    return uuid.uuid4().hex
+
+
+def regions(config: Config, asked: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Give the Regions to work on: those asked for, else those of the file, else that of the AWS environment.
+
+    Raises ConfigError when nothing names a Region.
+    """
+    return asked or config.ses.regions or (Aws().region,)
+
+
+def domains(config: Config, asked: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Give the domains to work on: those asked for, else those of the file."""
+    return asked or config.ses.domains
+
+
+def wishes(config: Config, *, region: str, domains: tuple[str, ...]) -> Wishes:
+    """Say what is to exist in one Region.
+
+    A configuration set is wished for each stream the profile has mail of, and for transactional mail in any case. The
+    MAIL FROM label is the configured one in the first Region and carries the Region's name in every other, because SES
+    wants one MX there and it names the Region.
+    """
+    ses = config.ses
+    streams = {kind.stream for kind in config.mail} | {Stream.TRANSACTIONAL}
+    names = {
+        Stream.TRANSACTIONAL: ses.configuration_sets.transactional,
+        Stream.MARKETING: ses.configuration_sets.marketing,
+    }
+    first = not ses.regions or region == ses.regions[0]
+    return Wishes(
+        region=region,
+        domains=domains,
+        mail_from_label=ses.mail_from if first else f"{ses.mail_from}-{region}",
+        configuration_sets={stream: names[stream] for stream in Stream if stream in streams},
+        topic=ses.topic,
+        queue=ses.queue,
+        dead_letter_queue=f"{ses.queue}-dead",
+        dmarc_policy=ses.dmarc.policy,
+        dmarc_rua=",".join(ses.dmarc.rua),
+    )
+
+
+def letter_template() -> str:
+    """Give the text of the letter's template."""
+    return files("sendworthy.access").joinpath(TEMPLATE).read_text(encoding="utf-8")
+
+
+def suffixes() -> PublicSuffixList:
+    """Give the public suffix list that ships with the package of that name."""
+    return PublicSuffixList()
+
+
+def resolver(config: Config) -> Resolver:
+    """Give the configured DNS resolver, or the system's."""
+    return Resolver(config.dns.resolver or None)
+
+
+def web(config: Config) -> Web:
+    """Give the way to websites; everything goes to one place where a local world is configured."""
+    connect = {"*": config.web.connect} if config.web.connect else None
+    return Web(connect_to=connect, resolver=resolver(config))
+
+
+@asynccontextmanager
+async def opened_store(config: Config, clock: Clock = WALL, *, exclusive: bool = False) -> AsyncIterator[Store]:
+    """Open the configured store for the time of the block."""
+    store = await Store.open(config.store.url, now=clock.now, new_id=new_id, exclusive=exclusive)
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,255 @@
+"""The wire that mail goes out by: SES v2 SendEmail over kept connections. Knows no queue, no store and no pace.
+
+Each call sends one message to one recipient and comes back with a value, never an exception: what happens next is
+decided by who called. Nothing is retried here, since SES has no idempotency token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from sendworthy.errors import ConfigError
+from sendworthy.mail.event import DELIVERY_TAG
+from sendworthy.wire.http import Request
+from sendworthy.wire.sigv4 import Credentials, sign, signing_key
+
+_PATH = "/v2/email/outbound-emails"
+_MOST_ANSWER_BYTES = 64 * 1024
+
+
+class AnswerKind(StrEnum):
+    """What became of one call, which is all that the worker needs to know of SES."""
+
+    SENT = "sent"
+    REJECTED = "rejected"
+    """No, for good."""
+    THROTTLED_RATE = "throttled_rate"
+    THROTTLED_DAY = "throttled_day"
+    PAUSED = "paused"
+    SANDBOXED = "sandboxed"
+    """The recipient is not verified, and the account may mail only those that are."""
+    UNAVAILABLE = "unavailable"
+    """Certainly not taken; may be tried again."""
+    DENIED = "denied"
+    UNCERTAIN = "uncertain"
+    """SES may have taken it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The outcome of one call: SES's id when sent, else SES's code and words (ours when nobody answered)."""
+
+    kind: AnswerKind
+    ses_message_id: str = ""
+    code: str = ""
+    text: str = ""
+    whole_account: bool = False
+    """Whether the cause lies with the account or the way to it, so that every other message would meet it too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One message to one recipient, ready for the wire."""
+
+    delivery_id: str
+    recipient: str
+    mail_from: str
+    raw: bytes = field(repr=False)
+    configuration_set: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_PAUSED = frozenset(
+    {
+        "AccountSendingPausedException",
+        "AccountSuspendedException",
+        "ConfigurationSetSendingPausedException",
+        "SendingPausedException",
+    }
+)
+_THROTTLED = frozenset({"LimitExceededException", "Throttling", "ThrottlingException", "TooManyRequestsException"})
+
+
+def classify(status: int, code: str, text: str, *, recipient: str) -> Answer:
+    """Say what an error answer of SES means. Codes decide before statuses; texts only where AWS gives no code.
+
+    Sources: the model's exceptions [M], the texts of the SES Developer Guide [D23] and those seen by others [C].
+    """
+    words = text.lower()
+
+    def told(kind: AnswerKind, *, whole_account: bool = False) -> Answer:
+        return Answer(kind=kind, code=code or f"HTTP{status}", text=text, whole_account=whole_account)
+
+    if code in _THROTTLED or status == 429:
+        # LimitExceededException is SES v2's word for a full day; with another text it is still a limit of ours there.
+        day = "daily" in words or (code == "LimitExceededException" and "rate" not in words)
+        return told(AnswerKind.THROTTLED_DAY if day else AnswerKind.THROTTLED_RATE)
+    if code in _PAUSED or (code == "MessageRejected" and ("sending paused" in words or "suspended" in words)):
+        return told(AnswerKind.PAUSED, whole_account=code.startswith("Account") or "account" in words)
+    if code == "MessageRejected" and "not verified" in words:
+        return told(AnswerKind.SANDBOXED if _names(words, recipient.lower()) else AnswerKind.REJECTED)
+    if code == "MailFromDomainNotVerifiedException":  # SES did not find the MX record: DNS may yet answer
+        return told(AnswerKind.UNAVAILABLE)
+    if code in _DENIED or status in (401, 403):
+        return told(AnswerKind.DENIED, whole_account=True)
+    if status in (408, 503) or 300 <= status < 400:
+        return told(AnswerKind.UNAVAILABLE, whole_account=True)
+    if 400 <= status < 500:
+        return told(AnswerKind.REJECTED)
+    # 500, 502, 504: something behind the door failed after it took the request, and it may have failed after sending.
+    return told(AnswerKind.UNCERTAIN)
+
+
+def _names(words: str, recipient: str) -> bool:
+    """Whether the list of identities that failed the check names the recipient; a cut list may ("...") [D23]."""
+    failed = {identity.strip(" .") for identity in words.rpartition(":")[2].split(",")}
+    return recipient in failed or recipient.rpartition("@")[2] in failed or words.rstrip().endswith("...")
+
+
+class SesSender:
+    """Sends through one SES endpoint. Make it within a running loop; `close` it at the end.
+
+    `credentials` is botocore's object, which refreshes itself. `now` is the wall clock: signatures are judged by it.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        region: str,
+        credentials: Any,
+        now: Callable[[], datetime],
+        connections: int = 64,
+        timeout_seconds: float = 30,
+    ) -> None:
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(
+                f"The SES endpoint {endpoint!r} is not an http or https address.", "Check AWS_ENDPOINT_URL."
+            )
+        self.endpoint = endpoint.rstrip("/")
+        self._path = parts.path.rstrip("/") + _PATH
+        self._url = f"{parts.scheme}://{parts.netloc}{self._path}"
+        self._host = parts.netloc.rpartition("@")[2]
+        self._region = region
+        self._credentials = credentials
+        self._now = now
+        self._keys: dict[tuple[str, str, str], bytes] = {}
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=15),
+            timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(5.0, timeout_seconds)),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    def __repr__(self) -> str:
+        return f"SesSender(endpoint={self.endpoint!r}, region={self._region!r})"
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        await self._session.close()
+
+    async def send(self, parcel: Parcel) -> Answer:
+        """Send one message to one recipient and say what became of it."""
+        try:
+            headers, body = await self._signed(parcel)
+        except Exception as error:  # noqa: BLE001 - botocore's providers raise many kinds, and nothing was sent yet
+            text = f"The AWS credentials could not be read: {type(error).__name__}."
+            return Answer(kind=AnswerKind.DENIED, code="NoCredentials", text=text, whole_account=True)
+        try:
+            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+                raw = await response.content.read(_MOST_ANSWER_BYTES)
+                error_type = response.headers.get("x-amzn-ErrorType", "")
+                return read_answer(response.status, error_type, raw, recipient=parcel.recipient)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            text = f"Cannot connect to SES: {type(error).__name__}."
+            return Answer(kind=AnswerKind.UNAVAILABLE, code="Unreachable", text=text, whole_account=True)
+        except TimeoutError:
+            return Answer(kind=AnswerKind.UNCERTAIN, code="Timeout", text="SES gave no answer in time.")
+        except (aiohttp.ClientError, OSError) as error:
+            text = f"The connection was cut before the answer: {type(error).__name__}."
+            return Answer(kind=AnswerKind.UNCERTAIN, code="AnswerLost", text=text)
+
+    async def _signed(self, parcel: Parcel) -> tuple[dict[str, str], bytes]:
+        body = encode(parcel)
+        credentials = await self._current()
+        now = self._now()
+        headers = {"host": self._host, "content-type": "application/json"}
+        request = Request(method="POST", path=self._path, query="", headers=headers, body=body)
+        date = now.strftime("%Y%m%d")
+        slot = (credentials.access_key_id, credentials.secret_access_key, date)
+        key = self._keys.get(slot)
+        if key is None:
+            key = signing_key(credentials.secret_access_key, date, self._region, "ses")
+            self._keys = {slot: key}
+        added = sign(request, credentials=credentials, region=self._region, service="ses", now=now, key=key)
+        return headers | added, body
+
+    async def _current(self) -> Credentials:
+        needed = getattr(self._credentials, "refresh_needed", None)
+        if needed is not None and needed():  # asks the network; botocore does it one thread at a time
+            frozen = await asyncio.to_thread(self._credentials.get_frozen_credentials)
+        else:
+            frozen = self._credentials.get_frozen_credentials()
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
+
+
+def encode(parcel: Parcel) -> bytes:
+    """Write the body of SendEmail: the MIME text, one recipient, the caller's tags and ours."""
+    tags = {**parcel.tags, DELIVERY_TAG: parcel.delivery_id}
+    body: dict[str, Any] = {
+        "FromEmailAddress": parcel.mail_from,
+        "Destination": {"ToAddresses": [parcel.recipient]},
+        "Content": {"Raw": {"Data": parcel.raw}},
+        "EmailTags": [{"Name": name, "Value": value} for name, value in tags.items()],
+    }
+    if parcel.configuration_set:
+        body["ConfigurationSetName"] = parcel.configuration_set
+    return msgspec.json.encode(body)
+
+
+def read_answer(status: int, error_type: str, raw: bytes, *, recipient: str) -> Answer:
+    """Read SES's answer. A 200 that bears no MessageId is uncertain: whoever wrote it was not SES, or was cut off."""
+    try:
+        fields = msgspec.json.decode(raw) if raw else {}
+    except msgspec.DecodeError:
+        fields = {}
+    if not isinstance(fields, dict):
+        fields = {}
+    if status == 200:
+        message_id = fields.get("MessageId")
+        if isinstance(message_id, str) and message_id:
+            return Answer(kind=AnswerKind.SENT, ses_message_id=message_id)
+        return Answer(kind=AnswerKind.UNCERTAIN, code="HTTP200", text="SES's answer had no MessageId.")
+    code = (error_type or str(fields.get("__type") or fields.get("code") or "")).partition(":")[0].rpartition("#")[2]
+    text = str(fields.get("message") or fields.get("Message") or "")[:1000]
+    return classify(status, code, text, recipient=recipient)

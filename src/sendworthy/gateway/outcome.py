@@ -1,0 +1,94 @@
+"""What an answer of SES means for a delivery and for the governor. Pure: knows no store, no wire and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from sendworthy.clients.ses_send import Answer, AnswerKind
+from sendworthy.mail.status import Status
+from sendworthy.pacing import governor
+from sendworthy.pacing.governor import Policy, State
+from sendworthy.store.values import Answered, Outgoing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """When to try again what was certainly not taken.
+
+    Full jitter over `first_seconds` doubled with each attempt up to `most_seconds`, until `give_up_seconds` after
+    acceptance. A throttled delivery waits `throttled_seconds`; one that waits for the account (day, pause,
+    credentials) `account_seconds`, since the governor keeps the rest back; one that the sandbox forbids
+    `sandbox_seconds`, or until the account is seen in production.
+    """
+
+    first_seconds: float = 2.0
+    most_seconds: float = 600.0
+    give_up_seconds: float = 86_400.0
+    throttled_seconds: float = 1.0
+    account_seconds: float = 60.0
+    sandbox_seconds: float = 3_600.0
+
+
+def answered(out: Outgoing, answer: Answer, *, now: datetime, retry: Retry, random: Callable[[], float]) -> Answered:
+    """Say which status follows from `answer`; `random` gives numbers in [0, 1)."""
+    kind = answer.kind
+
+    def told(status: Status, *, wait: float | None = None, burns: bool = True, counted: bool = True) -> Answered:
+        return Answered(
+            delivery_id=out.delivery_id,
+            n=out.n,
+            status=status,
+            kind=kind,
+            reason="" if status is Status.SENT else kind,
+            code=answer.code,
+            text=answer.text,
+            ses_message_id=answer.ses_message_id,
+            due_at=None if wait is None else now + timedelta(seconds=wait),
+            burns=burns,
+            returns_permit=not counted,
+        )
+
+    match kind:
+        case AnswerKind.SENT:
+            return told(Status.SENT)
+        case AnswerKind.REJECTED:
+            return told(Status.REFUSED, counted=False)
+        case AnswerKind.UNCERTAIN:
+            return told(Status.UNCERTAIN)
+        case AnswerKind.THROTTLED_RATE:
+            wait = retry.throttled_seconds * (1 + random())
+            return told(Status.DEFERRED, wait=wait, burns=False, counted=False)
+        case AnswerKind.THROTTLED_DAY | AnswerKind.PAUSED | AnswerKind.DENIED:
+            return told(Status.DEFERRED, wait=retry.account_seconds, burns=False, counted=False)
+        case AnswerKind.SANDBOXED:
+            return told(Status.DEFERRED, wait=retry.sandbox_seconds, burns=False, counted=False)
+        case AnswerKind.UNAVAILABLE:
+            if (now - out.accepted_at).total_seconds() >= retry.give_up_seconds:
+                return told(Status.EXPIRED, counted=False)
+            most = min(retry.most_seconds, retry.first_seconds * 2 ** min(out.attempts, 30))
+            return told(Status.DEFERRED, wait=most * random(), counted=False)
+        case _:
+            assert_never(kind)
+
+
+def learn(answers: Sequence[Answer], *, now: datetime, policy: Policy) -> Callable[[State], State]:
+    """Say what the governor learns from some answers; a sign that SES takes mail outweighs an older one that not."""
+    kinds = {answer.kind for answer in answers}
+    broken = [answer for answer in answers if answer.whole_account]
+    at = now.timestamp()
+
+    def by(state: State) -> State:
+        if AnswerKind.SENT in kinds:
+            state = governor.mended(state)
+        elif broken:
+            state = governor.broken(state, broken[0].kind, at, policy)
+        if AnswerKind.THROTTLED_RATE in kinds:
+            state = governor.throttled(state, at, policy)
+        if AnswerKind.THROTTLED_DAY in kinds:
+            state = governor.day_full(state, at, policy)
+        return state
+
+    return by

@@ -1,0 +1,205 @@
+"""Takes accepted mail to SES, as fast as the governor allows and once. Knows no door, no AWS credentials and no SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sendworthy.clients.ses_send import Answer, Parcel
+from sendworthy.errors import StoreUnavailable
+from sendworthy.gateway.outcome import Retry, answered, learn
+from sendworthy.mail.status import Status
+from sendworthy.pacing.governor import Policy, Reason
+from sendworthy.store.faults import Fault, no_fault
+from sendworthy.store.store import Store
+from sendworthy.store.values import Answered, Batch, Claim, Lane, Outgoing
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Sender(Protocol):
+    """What sends one message to one recipient; never raises."""
+
+    async def send(self, parcel: Parcel) -> Answer:
+        """Send, and say what became of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stepped:
+    """What one pass did, by the statuses that it led to. `idle_until` says when the next makes sense.
+
+    None for `idle_until` means: when something is accepted. `reason` is `idle` or why the governor held back.
+    """
+
+    sent: int = 0
+    deferred: int = 0
+    refused: int = 0
+    uncertain: int = 0
+    suppressed: int = 0
+    idle_until: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`batch` deliveries to a claim, `in_flight` calls to SES at once, `lease_seconds` to answer a claim."""
+
+    batch: int = 100
+    in_flight: int = 200
+    lease_seconds: float = 300.0
+    poll_seconds: float = 5.0
+
+
+class Worker:
+    """One worker on one lane. `sender` must give up on a call well before the lease ends.
+
+    `owner` names this worker in the leases; `random` gives numbers in [0, 1) for the jitter.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sender: Sender,
+        *,
+        lane: Lane,
+        owner: str,
+        now: Callable[[], datetime],
+        sleep: Sleep,
+        random: Callable[[], float],
+        policy: Policy | None = None,
+        retry: Retry | None = None,
+        limits: Limits | None = None,
+        fault: Fault = no_fault,
+    ) -> None:
+        self._store = store
+        self._sender = sender
+        self._lane = lane
+        self._owner = owner
+        self._now = now
+        self._sleep = sleep
+        self._random = random
+        self._policy = policy or Policy()
+        self._retry = retry or Retry()
+        self._limits = limits or Limits()
+        self._fault = fault
+        self._woken = asyncio.Event()
+        self._recover_at = now()
+
+    def wake(self) -> None:
+        """Say that something was accepted, so that `run` need not wait for its next look."""
+        self._woken.set()
+
+    async def step(self) -> Stepped:
+        """Make one bounded pass: claim what is due and allowed, send it, keep the answers. Raises StoreUnavailable."""
+        batch = await self._claim(self._limits.batch)
+        statuses = await self._deliver(batch.outgoing)
+        return self._told(batch, statuses)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Pass after pass until `stop`, the next claim while calls are in flight; ends when all are answered."""
+        flights: dict[asyncio.Task[list[Status]], int] = {}
+        try:
+            while not stop.is_set():
+                for task in [task for task in flights if task.done()]:
+                    task.result()
+                    del flights[task]
+                self._woken.clear()
+                room = min(self._limits.batch, self._limits.in_flight - sum(flights.values()))
+                batch = await self._try_claim(room) if room > 0 else Batch()
+                if batch.outgoing:
+                    task = asyncio.create_task(self._deliver(batch.outgoing))
+                    task.add_done_callback(lambda _: self.wake())
+                    flights[task] = len(batch.outgoing)
+                await self._rest(batch, stop)
+        finally:
+            await asyncio.gather(*flights)
+
+    async def _try_claim(self, room: int) -> Batch:
+        """Claim, and now and then look for lost leases. Fails closed: while the store cannot be asked, nothing goes."""
+        try:
+            if self._now() >= self._recover_at:
+                await self._store.recover()
+                self._recover_at = self._now() + timedelta(seconds=self._limits.lease_seconds / 4)
+            return await self._claim(room)
+        except StoreUnavailable:
+            return Batch(wait_seconds=self._limits.poll_seconds, reason="store_unavailable")
+
+    async def _claim(self, limit: int) -> Batch:
+        asked = Claim(
+            lane=self._lane,
+            owner=self._owner,
+            limit=limit,
+            lease_seconds=self._limits.lease_seconds,
+            policy=self._policy,
+        )
+        return await self._store.claim(asked)
+
+    async def _deliver(self, outgoing: tuple[Outgoing, ...]) -> list[Status]:
+        """Send a batch; answers are kept as they come, those that come together in one transaction."""
+        flights = {asyncio.create_task(self._send(out)) for out in outgoing}
+        statuses: list[Status] = []
+        while flights:
+            done, flights = await asyncio.wait(flights, return_when=asyncio.FIRST_COMPLETED)
+            now = self._now()
+            pairs = [task.result() for task in done]
+            answers = [answered(*pair, now=now, retry=self._retry, random=self._random) for pair in pairs]
+            await self._keep(answers, [answer for _, answer in pairs], now)
+            statuses += [answer.status for answer in answers]
+        return statuses
+
+    async def _send(self, out: Outgoing) -> tuple[Outgoing, Answer]:
+        parcel = Parcel(
+            delivery_id=out.delivery_id,
+            recipient=out.recipient,
+            mail_from=out.mail_from,
+            raw=out.raw,
+            configuration_set=out.configuration_set,
+            tags=out.tags,
+        )
+        self._fault("wire.before")
+        answer = await self._sender.send(parcel)
+        self._fault("wire.after")
+        return out, answer
+
+    async def _keep(self, answers: list[Answered], heard: list[Answer], now: datetime) -> None:
+        """Keep answers, for as long as it takes: what SES said is not known anywhere else."""
+        learnt = learn(heard, now=now, policy=self._policy)
+        while True:
+            try:
+                await self._store.answer(self._lane, answers, learnt=learnt)
+            except StoreUnavailable:
+                await self._sleep(1.0)
+            else:
+                return
+
+    def _told(self, batch: Batch, statuses: list[Status]) -> Stepped:
+        wait = batch.wait_seconds
+        return Stepped(
+            sent=statuses.count(Status.SENT),
+            deferred=statuses.count(Status.DEFERRED),
+            refused=statuses.count(Status.REFUSED) + statuses.count(Status.EXPIRED),
+            uncertain=statuses.count(Status.UNCERTAIN),
+            suppressed=batch.suppressed,
+            idle_until=None if wait is None else self._now() + timedelta(seconds=wait),
+            reason=batch.reason,
+        )
+
+    async def _rest(self, batch: Batch, stop: asyncio.Event) -> None:
+        """Wait as told, until woken or stopped. New mail does not hurry what the rate holds back."""
+        wait = self._limits.poll_seconds if batch.wait_seconds is None else batch.wait_seconds
+        seconds = min(wait, self._limits.poll_seconds)
+        if seconds <= 0:
+            return
+        waits = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(stop.wait())]
+        if batch.reason != Reason.RATE:
+            waits.append(asyncio.ensure_future(self._woken.wait()))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)

@@ -1,0 +1,35 @@
+"""The generic cell rate algorithm: how many may go now, and when the next may. Knows no quota and no clock.
+
+State is one number, the theoretical arrival time: when the next cell would come if all cells came evenly. See ITU-T
+I.371 (virtual scheduling). Times are seconds on any one scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paced:
+    """`granted` cells may go now; `arrival` is the new state; one more may go in `wait_seconds`."""
+
+    granted: int
+    arrival: float
+    wait_seconds: float
+
+
+def pace(arrival: float, now: float, *, wanted: int, rate_per_second: float, burst: float) -> Paced:
+    """Grant as many of `wanted` cells as may go at `now`.
+
+    In any window of w seconds at most `rate_per_second * w + burst` cells are granted (`burst` is at least 1). An
+    arrival further ahead than this algorithm can have put it (the clock was set back) is clamped to the furthest it
+    can: the cost of a wrong clock is one burst's wait, not a day's.
+    """
+    interval = 1 / rate_per_second
+    tolerance = max(burst, 1.0) * interval
+    start = max(min(arrival, now + tolerance), now)
+    # The epsilon keeps a cell that is due at `now` from being missed by rounding; it is less than a microsecond.
+    room = max(0, int((now + tolerance - start) / interval + 1e-6))
+    granted = min(wanted, room)
+    reached = start + granted * interval
+    return Paced(granted=granted, arrival=reached, wait_seconds=max(0.0, reached + interval - tolerance - now))

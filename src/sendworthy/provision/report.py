@@ -1,0 +1,71 @@
+"""A plan as text for a person who decides whether to apply it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from sendworthy.audit.report.text import printable
+from sendworthy.provision.dns import table
+from sendworthy.provision.plan import Plan
+from sendworthy.provision.step import Step, StepStatus
+from sendworthy.provision.zone import zone_text
+
+
+def plan_text(plan: Plan, *, calls: bool = False, zone: bool = False) -> str:
+    """Give the plan: what will be done at AWS, what is to be published, what is left alone and why, and the counts.
+
+    With `calls` every AWS call is shown with its parameters; with `zone` the records come as zone file text as well.
+    """
+    return "\n".join(printable(line) for line in _lines(plan, calls=calls, zone=zone)) + "\n"
+
+
+def _lines(plan: Plan, *, calls: bool, zone: bool) -> Iterator[str]:
+    yield f"Plan for {', '.join(plan.domains) or 'the account'} in {plan.region}"
+    if plan.to_carry_out:
+        yield ""
+        yield "Will be done at AWS:"
+        for step in plan.to_carry_out:
+            yield from _step(step, calls=calls)
+    if plan.to_publish:
+        yield ""
+        yield "To be published in DNS, by you:"
+        yield from (f"  {line}" for line in table(plan.to_publish).splitlines())
+        replacing = [step for step in plan.with_status(StepStatus.NEEDED) if step.dns and step.before != "nothing"]
+        yield from (f"  {step.title} replaces: {step.before}" for step in replacing)
+    waiting = [step for step in plan.with_status(StepStatus.NEEDED) if not step.dns and not step.calls]
+    yield from (f"  {step.title}: {step.reason}" for step in waiting)
+    for status, heading in (
+        (StepStatus.BLOCKED, "Not touched, because it could not be seen:"),
+        (StepStatus.REFUSED, "Not touched, because it is in use; yours to decide:"),
+    ):
+        steps = plan.with_status(status)
+        if steps:
+            yield ""
+            yield heading
+            yield from (f"  {step.title}: {step.reason}" for step in steps)
+    if zone and plan.to_publish:
+        yield ""
+        yield "The same as lines of a zone file:"
+        yield from zone_text(plan.to_publish).splitlines()
+    yield ""
+    yield _counts(plan)
+
+
+def _step(step: Step, *, calls: bool) -> Iterator[str]:
+    yield f"  {step.title}"
+    yield f"    {step.before} -> {step.after}"
+    if calls:
+        for call in step.calls:
+            params = msgspec.json.encode(call.params, order="deterministic").decode()
+            yield f"    {call.service}:{call.operation} {params}"
+
+
+def _counts(plan: Plan) -> str:
+    done = len(plan.with_status(StepStatus.DONE))
+    records = len(plan.to_publish)
+    left = len(plan.with_status(StepStatus.BLOCKED)) + len(plan.with_status(StepStatus.REFUSED))
+    if not plan.with_status(StepStatus.NEEDED) and not left:
+        return f"Nothing to do: all {done} steps are done."
+    return f"{len(plan.to_carry_out)} steps at AWS, {records} DNS records to publish, {done} done, {left} not touched."

@@ -1,0 +1,282 @@
+"""The admin door, /_sim/…: clock, reviewer, faults, outbox, world. For whoever runs the simulator; AWS has no such."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from sendworthy.errors import ConfigError
+from sendworthy.simulator.accepted import Accepted
+from sendworthy.simulator.clock import SimulatedClock
+from sendworthy.simulator.events import stamp
+from sendworthy.simulator.faults import Fault, FaultKind
+from sendworthy.simulator.review import Review, ReviewStatus, Step
+from sendworthy.simulator.ses_identities import identity_name
+from sendworthy.simulator.state import Account, Simulation
+from sendworthy.simulator.topics import certificate, certificate_name
+from sendworthy.simulator.world.dns import Trouble, Zones
+from sendworthy.wire.errors import WireError
+from sendworthy.wire.http import Request, Response
+
+PREFIX = "/_sim/"
+_OUTBOX_PAGE = 100
+
+T = TypeVar("T")
+
+
+class _Clock(msgspec.Struct, forbid_unknown_fields=True):
+    advance_seconds: float | None = None
+    set: datetime | None = None
+    factor: float | None = None
+
+
+class _Step(msgspec.Struct, forbid_unknown_fields=True):
+    status: ReviewStatus
+    after_seconds: float = 26 * 3600.0
+    max_24_hour_send: float = 50_000.0
+    max_send_rate: float = 14.0
+    production_lag_seconds: float = 0.0
+
+
+class _Review(msgspec.Struct, forbid_unknown_fields=True):
+    script: list[_Step]
+    account_id: str = ""
+    region: str = ""
+
+
+class _Fault(msgspec.Struct, forbid_unknown_fields=True):
+    operation: str
+    kind: FaultKind
+    times: int = 1
+    seconds: float = 0.0
+    code: str = ""
+    message: str = ""
+    status: int = 0
+
+
+class _Verify(msgspec.Struct, forbid_unknown_fields=True):
+    identity: str
+    region: str = ""
+    account_id: str = ""
+
+
+class _Enforcement(msgspec.Struct, forbid_unknown_fields=True):
+    status: str
+    region: str = ""
+    account_id: str = ""
+
+
+class _Trouble(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    trouble: Trouble | None = None
+
+
+class _BadAdminRequest(Exception):
+    """What was asked of the admin door cannot be done; the sentence says why."""
+
+
+@dataclass(slots=True, kw_only=True)
+class AdminDoor:
+    """Answers /_sim/… in JSON. `changed` is called after the clock moved; `restore_world` puts the first zones back."""
+
+    sim: Simulation
+    clock: SimulatedClock
+    zones: Zones
+    changed: Callable[[], None]
+    restore_world: Callable[[], None]
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request; whatever is wrong with it gets a 4xx and one sentence."""
+        path = unquote(request.path.removeprefix(PREFIX)).strip("/")
+        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        try:
+            found = self._find(request.method, path, query, request.body)
+        except _BadAdminRequest as error:
+            return _json({"message": str(error)}, 400)
+        except (msgspec.DecodeError, ValueError, OverflowError) as error:
+            return _json({"message": str(error)}, 400)
+        except (ConfigError, WireError) as error:
+            return _json({"message": error.happened}, 400)
+        return found if found is not None else _json({"message": f"{request.method} {PREFIX}{path}: no such door"}, 404)
+
+    def _find(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Response | None:
+        head, _, rest = path.partition("/")
+        if head == "world":
+            return self._world(method, rest, body)
+        table: dict[tuple[str, str], Callable[[], Response]] = {
+            ("GET", "healthz"): lambda: _json({"status": "ok"} | dict(self.places)),
+            ("GET", "clock"): self._show_clock,
+            ("POST", "clock"): lambda: self._move_clock(_read(body, _Clock)),
+            ("GET", "outbox"): lambda: _json([shown(each) for each in self._outbox(query)]),
+            ("GET", "counts"): self._counts,
+            ("POST", "review"): lambda: self._script(_read(body, _Review)),
+            ("POST", "verify"): lambda: self._verify(_read(body, _Verify)),
+            ("POST", "enforcement"): lambda: self._enforce(_read(body, _Enforcement)),
+            ("GET", "faults"): self._show_faults,
+            ("POST", "faults"): lambda: self._fail(_read(body, _Fault)),
+            ("DELETE", "faults"): self._heal,
+            ("GET", "sns/certificate"): _show_certificate,
+            ("POST", "reset"): self._reset,
+        }
+        chosen = table.get((method, path))
+        return chosen() if chosen is not None else None
+
+    def _show_faults(self) -> Response:
+        active = self.sim.faults.active()
+        return _json([{"operation": each.operation, "kind": each.kind, "times": each.times} for each in active])
+
+    def _fail(self, wanted: _Fault) -> Response:
+        self.sim.faults.add(Fault(**msgspec.structs.asdict(wanted)))
+        return _json({}, 201)
+
+    def _heal(self) -> Response:
+        self.sim.faults.clear()
+        return _json({})
+
+    def _reset(self) -> Response:
+        self.sim.reset()
+        self.restore_world()
+        self.changed()
+        return _json({})
+
+    def _show_clock(self) -> Response:
+        return _json({"now": self.clock.now().isoformat(), "factor": self.clock.factor})
+
+    def _move_clock(self, wanted: _Clock) -> Response:
+        if wanted.set is not None:
+            if wanted.set.tzinfo is None:
+                raise _BadAdminRequest("`set` needs a time with its offset, such as 2026-11-02T09:00:00Z")
+            self.clock.set(wanted.set)
+        if wanted.factor is not None:
+            self.clock.run_at(wanted.factor)
+        if wanted.advance_seconds is not None:
+            self.clock.advance(wanted.advance_seconds)
+        self.changed()
+        return self._show_clock()
+
+    def _outbox(self, query: Mapping[str, str]) -> Iterator[Accepted]:
+        """Newest last; the newest `limit` (100) of those that went `to` an address, or carry a `tag` name=value."""
+        wanted, (tag, _, value) = query.get("to", "").lower(), query.get("tag", "").partition("=")
+        limit = int(query.get("limit", _OUTBOX_PAGE))
+        if limit < 1:
+            raise _BadAdminRequest("`limit` is 1 or more")
+        found = []
+        for message in reversed(self.sim.outbox.values()):
+            if wanted and wanted not in (each.lower() for each in message.recipients):
+                continue
+            if tag and value not in message.tags.get(tag, ()):
+                continue
+            found.append(message)
+            if len(found) == limit:
+                break
+        return reversed(found)
+
+    def _counts(self) -> Response:
+        accounts = [
+            {
+                "account_id": account.account_id,
+                "region": account.region,
+                "sent_last_24_hours": account.ledger.sent_last_24_hours(self.clock.now()),
+                "identities": len(account.identities),
+                "suppressed": len(account.suppression),
+            }
+            for account in self.sim.accounts.values()
+        ]
+        return _json({"accepted": self.sim.accepted, "kept": len(self.sim.outbox), "accounts": accounts})
+
+    def _script(self, wanted: _Review) -> Response:
+        """Give the script to the accounts named, to open reviews too, and to accounts yet to come where none is."""
+        script = tuple(Step(**msgspec.structs.asdict(step)) for step in wanted.script)
+        if not wanted.account_id and not wanted.region:
+            self.sim.script = script
+        for account in self._accounts(wanted.account_id, wanted.region):
+            account.script = script
+            if account.review is not None and not account.limits(self.clock.now())[0]:
+                review = account.review
+                account.review = Review(case_id=review.case_id, submitted_at=review.submitted_at, script=script)
+        return _json({})
+
+    def _verify(self, wanted: _Verify) -> Response:
+        """Click the link in the confirmation mail of an address."""
+        name, done = identity_name(wanted.identity), 0
+        for account in self._accounts(wanted.account_id, wanted.region):
+            identity = account.identities.get(name)
+            if identity is not None and not identity.is_domain:
+                identity.status, identity.last_success = "SUCCESS", self.clock.now()
+                done += 1
+        if not done:
+            raise _BadAdminRequest("there is no such e-mail address identity; a domain is verified by its DNS records")
+        return _json({"verified": done})
+
+    def _enforce(self, wanted: _Enforcement) -> Response:
+        if wanted.status not in {"HEALTHY", "PROBATION", "SHUTDOWN"}:
+            raise _BadAdminRequest("`status` is HEALTHY, PROBATION or SHUTDOWN")
+        for account in self._accounts(wanted.account_id, wanted.region):
+            account.enforcement = wanted.status
+        return _json({})
+
+    def _accounts(self, account_id: str, region: str) -> Iterator[Account]:
+        for account in self.sim.accounts.values():
+            if account_id in {"", account.account_id} and region in {"", account.region}:
+                yield account
+
+    def _world(self, method: str, path: str, body: bytes) -> Response | None:
+        head, _, origin = path.partition("/")
+        match method, head:
+            case "GET", "zones" if not origin:
+                return _json(list(self.zones.origins()))
+            case "GET", "zones":
+                text = self.zones.text(origin)
+                if text is None:
+                    return _json({"message": "no such zone"}, 404)
+                return Response(status=200, headers={"content-type": "text/dns; charset=utf-8"}, body=text.encode())
+            case "PUT", "zones" if origin:
+                self.zones.put(origin, body.decode())
+                return _json({})
+            case "DELETE", "zones" if origin:
+                self.zones.remove(origin)
+                return _json({})
+            case "POST", "troubles":
+                wanted = _read(body, _Trouble)
+                self.zones.trouble(wanted.name, wanted.trouble)
+                return _json({})
+            case _:
+                return None
+
+
+def shown(message: Accepted) -> dict[str, Any]:
+    """Return a message of the outbox as JSON: `source` is the MIME text, `data` its bytes in base64."""
+    source = message.source()
+    return {
+        "message_id": message.message_id,
+        "at": stamp(message.at),
+        "region": message.region,
+        "from": message.from_header,
+        "to": list(message.recipients),
+        "subject": message.subject,
+        "configuration_set": message.configuration_set,
+        "tags": {name: list(values) for name, values in message.tags.items()},
+        "source": source.decode("utf-8", "replace"),
+        "data": base64.b64encode(source).decode(),
+    }
+
+
+def _show_certificate() -> Response:
+    headers = {"content-type": "application/x-pem-file", "x-certificate-name": certificate_name()}
+    return Response(status=200, headers=headers, body=certificate())
+
+
+def _read(body: bytes, kind: type[T]) -> T:
+    return msgspec.json.decode(body or b"{}", type=kind)
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(status=status, headers={"content-type": "application/json"}, body=json.dumps(value).encode())

@@ -1,0 +1,125 @@
+"""Looking at messages and what became of them, in SQLAlchemy Core for both engines. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select, tuple_
+
+from sendworthy.audit.profile import Stream
+from sendworthy.mail.status import Status
+from sendworthy.store import schema
+from sendworthy.store.values import Counts, Moment, StoredDelivery, StoredMessage
+
+Cursor = tuple[datetime, str]
+"""Where a listing goes on: the instant and id of the last row seen."""
+
+_messages = schema.messages.c
+_MESSAGE = (
+    _messages.id,
+    _messages.access_key_id,
+    _messages.stream,
+    _messages.mail_from,
+    _messages.subject,
+    _messages.size,
+    _messages.configuration_set,
+    _messages.tags,
+    _messages.accepted_at,
+)
+
+
+def message(connection: Connection, message_id: str) -> StoredMessage | None:
+    """Give one message, None when there is none of that id."""
+    row = connection.execute(select(*_MESSAGE).where(_messages.id == message_id)).mappings().first()
+    return _as_message(row) if row else None
+
+
+def body(connection: Connection, message_id: str) -> bytes | None:
+    """Give the MIME text of a message, None when it is not kept (any more)."""
+    raw = connection.execute(select(_messages.raw).where(_messages.id == message_id)).scalar()
+    return None if raw is None else bytes(raw)
+
+
+def messages(
+    connection: Connection, limit: int, after: Cursor | None
+) -> tuple[tuple[StoredMessage, ...], Cursor | None]:
+    """List messages, newest first; the second value is the next page's `after`, None at the end."""
+    order = (_messages.accepted_at, _messages.id)
+    query = select(*_MESSAGE).order_by(*(column.desc() for column in order)).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(*order) < tuple_(schema.micros(after[0]), after[1]))
+    found = tuple(_as_message(row) for row in connection.execute(query).mappings())
+    return found, ((found[-1].accepted_at, found[-1].id) if len(found) == limit else None)
+
+
+def deliveries(
+    connection: Connection,
+    message_id: str | None,
+    recipient_key: str | None,
+    statuses: Collection[Status],
+    limit: int,
+    after: Cursor | None,
+) -> tuple[tuple[StoredDelivery, ...], Cursor | None]:
+    """List deliveries, newest first, all filters given holding; the second value is the next page's `after`."""
+    table = schema.deliveries.c
+    order = (table.accepted_at, table.id)
+    query = select(schema.deliveries).order_by(*(column.desc() for column in order)).limit(limit)
+    if message_id is not None:
+        query = query.where(table.message_id == message_id)
+    if recipient_key is not None:
+        query = query.where(table.recipient_key == recipient_key)
+    if statuses:
+        query = query.where(table.status.in_([status.value for status in statuses]))
+    if after is not None:
+        query = query.where(tuple_(*order) < tuple_(schema.micros(after[0]), after[1]))
+    found = tuple(_as_delivery(row) for row in connection.execute(query).mappings())
+    return found, ((found[-1].accepted_at, found[-1].id) if len(found) == limit else None)
+
+
+def timeline(connection: Connection, message_id: str) -> tuple[Moment, ...]:
+    """Tell the story of a message: every change of status, attempt and event, oldest first."""
+    ids = select(schema.deliveries.c.id).where(schema.deliveries.c.message_id == message_id)
+    moments: list[tuple[datetime, int, int, Moment]] = []
+    ledger, attempts, events = schema.ledger.c, schema.attempts.c, schema.events.c
+    changes = connection.execute(select(schema.ledger).where(ledger.delivery_id.in_(ids)))
+    moments += [(row.at, 1, row.id, _moment(row.at, row.delivery_id, row.became, row.cause)) for row in changes]
+    for row in connection.execute(select(schema.attempts).where(attempts.delivery_id.in_(ids))):
+        at = row.answered_at or row.started_at
+        detail = " ".join(word for word in (row.kind or "no answer yet", row.code, row.text) if word)
+        moments.append((at, 0, row.n, _moment(at, row.delivery_id, f"attempt {row.n}", detail)))
+    for number, row in enumerate(connection.execute(select(schema.events).where(events.delivery_id.in_(ids)))):
+        detail = " ".join(word for word in (row.bounce_type, row.bounce_subtype, row.diagnostic) if word)
+        moments.append((row.received_at, 0, number, _moment(row.received_at, row.delivery_id, row.kind, detail)))
+    return tuple(moment[3] for moment in sorted(moments, key=lambda moment: moment[:3]))
+
+
+def counts(connection: Connection, since: datetime | None) -> Counts:
+    """Count deliveries by stream and status, of messages accepted since an instant (all, when None)."""
+    table = schema.deliveries.c
+    query = select(table.stream, table.status, func.count()).group_by(table.stream, table.status)
+    if since is not None:
+        query = query.where(table.accepted_at >= since)
+    by_stream: dict[Stream, dict[Status, int]] = {}
+    for stream, status, count in connection.execute(query):
+        by_stream.setdefault(Stream(stream), {})[Status(status)] = count
+    return Counts(by_stream=by_stream)
+
+
+def _moment(at: datetime, delivery_id: str, what: str, detail: str) -> Moment:
+    return Moment(at=at, delivery_id=delivery_id, what=what, detail=detail)
+
+
+def _as_message(row: RowMapping) -> StoredMessage:
+    return StoredMessage(**{**row, "stream": Stream(row["stream"])})
+
+
+def _as_delivery(row: RowMapping) -> StoredDelivery:
+    kept: dict[str, Any] = {name: row[name] for name in StoredDelivery.__slots__}
+    kept |= {
+        "stream": Stream(row["stream"]),
+        "status": Status(row["status"]),
+        "ses_message_id": row["ses_message_id"] or "",
+    }
+    return StoredDelivery(**kept)

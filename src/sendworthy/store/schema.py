@@ -1,0 +1,301 @@
+"""The tables, once, for SQLite and PostgreSQL alike. Knows no statement, no connection and no rule.
+
+Instants are whole microseconds since 1970 in UTC: they sort, index and compare the same in both engines and carry no
+time zone. Words of enums are stored as text, exactly as they are shown.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """Give the stored form of an aware instant."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant(stored: int) -> datetime:
+    """Give the aware UTC instant of a stored one."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Python to database."""
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Database to Python."""
+        return None if value is None else instant(value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as text. Text, not a JSON type: both engines then give back what was written, byte for byte."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Python to database."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Database to Python."""
+        return None if value is None else msgspec.json.decode(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER PRIMARY KEY
+
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", Text, nullable=False))
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("access_key_id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("access_key_id", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("mail_from", String, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("raw", LargeBinary),
+    Column("size", BigInteger, nullable=False),
+    Column("configuration_set", String, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("invocation_id", String),
+    Column("fingerprint", String, nullable=False),
+    Column("accepted_at", Instant, nullable=False),
+    Index("uq_messages_invocation", "access_key_id", "invocation_id", unique=True),
+    Index("ix_messages_accepted_at", "accepted_at", "id"),
+)
+"""One row for each accepted call. `raw` goes when retention says so; the rest stays longer."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("message_id", String, ForeignKey("messages.id"), nullable=False),
+    Column("recipient", String, nullable=False),
+    Column("recipient_key", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    Column("status", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("due_at", Instant),
+    Column("lease_owner", String),
+    Column("lease_until", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("ses_message_id", String),
+    Column("accepted_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index("ix_deliveries_message_id", "message_id"),
+    Index("ix_deliveries_recipient_key", "recipient_key"),
+)
+"""One row for each recipient of a message.
+
+`due_at` is set exactly while the worker may claim the row, so the claim reads a small partial index whatever the table
+holds. `rank` is the order of claiming: 0 before 1. `tries` counts calls to SES, `attempts` only those that count
+against the delivery (a throttle does not).
+"""
+
+_due = deliveries.c.due_at.is_not(None)
+Index(
+    "ix_deliveries_due",
+    deliveries.c.rank,
+    deliveries.c.due_at,
+    deliveries.c.id,
+    sqlite_where=_due,
+    postgresql_where=_due,
+)
+_leased = deliveries.c.lease_until.is_not(None)
+Index("ix_deliveries_lease", deliveries.c.lease_until, sqlite_where=_leased, postgresql_where=_leased)
+_handed_over = deliveries.c.ses_message_id.is_not(None)
+Index("ix_deliveries_ses", deliveries.c.ses_message_id, sqlite_where=_handed_over, postgresql_where=_handed_over)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery_id", String, ForeignKey("deliveries.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("kind", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("ses_message_id", String, nullable=False),
+)
+"""One row for each call to SES, written before the call; `kind` is empty until the answer is."""
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("delivery_id", String, ForeignKey("deliveries.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("was", String, nullable=False),
+    Column("became", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Index("ix_ledger_delivery_id", "delivery_id"),
+)
+"""Every change of a status, appended and never altered."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("delivery_id", String),
+    Column("tag", String, nullable=False),
+    Column("ses_message_id", String, nullable=False),
+    Column("recipient", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("bounce_type", String, nullable=False),
+    Column("bounce_subtype", String, nullable=False),
+    Column("complaint_type", String, nullable=False),
+    Column("diagnostic", Text, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("source", String, nullable=False),
+    Column("raw", Text, nullable=False),
+    Index("ix_events_delivery_id", "delivery_id"),
+    Index("ix_events_received_at", "received_at"),
+)
+"""Every event once, by its digest. `delivery_id` is null while the event is foreign or early."""
+
+_unmatched = events.c.delivery_id.is_(None)
+Index("ix_events_unmatched", events.c.ses_message_id, sqlite_where=_unmatched, postgresql_where=_unmatched)
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("source", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+"""What came in by an event door and could not be understood or trusted."""
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_key", String, primary_key=True),
+    Column("scope", String, primary_key=True),
+    Column("reason", String, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("source", String, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+"""Who must get no mail. `scope` is `account`, or the stream that the suppression is limited to."""
+
+governor = Table(
+    "governor",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("max_24_hour_send", Float, nullable=False),
+    Column("max_send_rate", Float, nullable=False),
+    Column("sent_last_24_hours", Float, nullable=False),
+    Column("production", Boolean, nullable=False),
+    Column("sending_enabled", Boolean, nullable=False),
+    Column("enforcement", String, nullable=False),
+    Column("read_at", Float, nullable=False),
+    Column("granted", BigInteger, nullable=False),
+    Column("granted_at_reading", BigInteger, nullable=False),
+    Column("arrival", Float, nullable=False),
+    Column("width", Float, nullable=False),
+    Column("narrowed_at", Float, nullable=False),
+    Column("day_blocked_until", Float, nullable=False),
+    Column("breaker", String, nullable=False),
+    Column("breaker_until", Float, nullable=False),
+)
+"""The state of the governor of one account in one Region; times in seconds since 1970. The meaning is pacing's."""
+
+minutes = Table(
+    "minutes",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("sent", BigInteger, nullable=False),
+)
+"""Permits granted in each minute since 1970, for the rolling day."""
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("service", String, primary_key=True),
+    Column("region", String, primary_key=True),
+    Column("arrival", Float, nullable=False),
+)
+"""When the next control-plane call to a service in a Region may go."""
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("case_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("data", Json, nullable=False),
+    Index("ix_facts_case_id", "case_id", "seq"),
+)
+"""The dated facts of each review case, append-only."""
+
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("data", Json, nullable=False),
+    Index("ix_proofs_kind", "kind", "seq"),
+)
+"""Results of drills and the like, which the audit takes as evidence."""

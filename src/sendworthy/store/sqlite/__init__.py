@@ -1,0 +1,1 @@
+"""The store on SQLite: one writer thread with group commit, separate readers, statements by hand where it is hot."""

@@ -1,0 +1,83 @@
+"""Opens the SQLite file: its lock, its permissions, its PRAGMAs. Knows no table."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import IO, cast
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+from sendworthy.errors import StoreUnavailable
+from sendworthy.store.faults import translate
+
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,  # FULL: in WAL mode NORMAL does not sync at commit, and we answer after the commit
+    "foreign_keys": 1,
+    "busy_timeout": 5000,
+    "temp_store": 2,
+    "cache_size": -16384,
+    "journal_size_limit": 67108864,
+}
+"""What every connection runs under; read back by a test, since SQLite ignores what it does not know."""
+
+
+def take_lock(path: Path) -> IO[str]:
+    """Take the lock that makes this process the only one to run on the file. Raises StoreUnavailable."""
+    lock = path.with_name(path.name + ".lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read(20).strip()
+        lock.close()
+        who = f" (process {holder})" if holder.isdecimal() else ""
+        raise StoreUnavailable(
+            f"The database {path.name} is in use by another `sendworthy up`{who}.",
+            "Stop that one first, or give this one a database of its own.",
+        ) from None
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def create(path: Path) -> None:
+    """Make the file, readable by its owner alone: it holds people's mail. Raises StoreUnavailable."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The database {path.name} cannot be opened: {error.strerror}.",
+            "Check that its folder exists and can be written.",
+        ) from error
+
+
+def connect(path: Path, *, readonly: bool) -> Connection:
+    """Open a connection whose transactions are the caller's (the driver begins none). Raises StoreUnavailable."""
+
+    def dial() -> sqlite3.Connection:
+        driver = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
+        try:
+            for name, value in PRAGMAS.items():
+                driver.execute(f"PRAGMA {name} = {value}")
+            if readonly:
+                driver.execute("PRAGMA query_only = 1")
+        except sqlite3.Error:
+            driver.close()
+            raise
+        return driver
+
+    try:
+        return create_engine("sqlite://", creator=dial, poolclass=NullPool).connect()
+    except Exception as error:
+        raise translate(error) from error
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """Give the driver's own connection, for statements by hand."""
+    return cast("sqlite3.Connection", connection.connection.driver_connection)

@@ -1,0 +1,147 @@
+"""The governor's row and minute buckets on SQLite. Loads and keeps what pacing decides; decides nothing itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from sendworthy.pacing import governor
+from sendworthy.pacing.budget import book
+from sendworthy.pacing.governor import Day, Policy, Quota, State, Taken
+from sendworthy.store.values import Lane
+
+_LOAD = """
+SELECT max_24_hour_send, max_send_rate, sent_last_24_hours, production, sending_enabled, enforcement, read_at, granted,
+       granted_at_reading, arrival, width, narrowed_at, day_blocked_until, breaker, breaker_until
+FROM governor WHERE account = ? AND region = ?"""
+
+_SAVE = """
+INSERT INTO governor (account, region, max_24_hour_send, max_send_rate, sent_last_24_hours, production, sending_enabled,
+                      enforcement, read_at, granted, granted_at_reading, arrival, width, narrowed_at, day_blocked_until,
+                      breaker, breaker_until)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account, region) DO UPDATE SET
+    max_24_hour_send = excluded.max_24_hour_send, max_send_rate = excluded.max_send_rate,
+    sent_last_24_hours = excluded.sent_last_24_hours, production = excluded.production,
+    sending_enabled = excluded.sending_enabled, enforcement = excluded.enforcement, read_at = excluded.read_at,
+    granted = excluded.granted, granted_at_reading = excluded.granted_at_reading, arrival = excluded.arrival,
+    width = excluded.width, narrowed_at = excluded.narrowed_at, day_blocked_until = excluded.day_blocked_until,
+    breaker = excluded.breaker, breaker_until = excluded.breaker_until"""
+
+_DAY = "SELECT sum(sent), min(minute) FROM minutes WHERE account = ? AND region = ? AND minute > ? AND sent > 0"
+_ADD = """
+INSERT INTO minutes (account, region, minute, sent) VALUES (?, ?, ?, ?)
+ON CONFLICT (account, region, minute) DO UPDATE SET sent = sent + excluded.sent"""
+_GIVE_BACK = "UPDATE minutes SET sent = sent - 1 WHERE account = ? AND region = ? AND minute = ? AND sent > 0"
+_FORGET = "DELETE FROM minutes WHERE account = ? AND region = ? AND minute < ?"
+
+_BUDGET = "SELECT arrival FROM budgets WHERE service = ? AND region = ?"
+_KEEP_BUDGET = """
+INSERT INTO budgets (service, region, arrival) VALUES (?, ?, ?)
+ON CONFLICT (service, region) DO UPDATE SET arrival = excluded.arrival"""
+
+
+def load(own: sqlite3.Connection, lane: Lane) -> State | None:
+    """Give the governor's state, None before the quota was ever read."""
+    row = own.execute(_LOAD, (lane.account, lane.region)).fetchone()
+    if row is None:
+        return None
+    quota = Quota(
+        max_24_hour_send=row[0],
+        max_send_rate=row[1],
+        sent_last_24_hours=row[2],
+        production=bool(row[3]),
+        sending_enabled=bool(row[4]),
+        enforcement=row[5],
+        read_at=row[6],
+    )
+    return State(
+        quota=quota,
+        granted=row[7],
+        granted_at_reading=row[8],
+        arrival=row[9],
+        width=row[10],
+        narrowed_at=row[11],
+        day_blocked_until=row[12],
+        breaker=row[13],
+        breaker_until=row[14],
+    )
+
+
+def save(own: sqlite3.Connection, lane: Lane, state: State) -> None:
+    """Keep the governor's state."""
+    quota = state.quota
+    row = (
+        lane.account,
+        lane.region,
+        quota.max_24_hour_send,
+        quota.max_send_rate,
+        quota.sent_last_24_hours,
+        quota.production,
+        quota.sending_enabled,
+        quota.enforcement,
+        quota.read_at,
+        state.granted,
+        state.granted_at_reading,
+        state.arrival,
+        state.width,
+        state.narrowed_at,
+        state.day_blocked_until,
+        state.breaker,
+        state.breaker_until,
+    )
+    own.execute(_SAVE, row)
+
+
+def change(own: sqlite3.Connection, lane: Lane, by: Callable[[State], State]) -> None:
+    """Change the state, if there is one."""
+    state = load(own, lane)
+    if state is not None:
+        changed = by(state)
+        if changed is not state:
+            save(own, lane, changed)
+
+
+def day(own: sqlite3.Connection, lane: Lane, now: float) -> Day:
+    """Add up our minutes that may reach into the rolling day."""
+    since = int(governor.day_start(now) // governor.MINUTE_SECONDS)
+    sent, oldest = own.execute(_DAY, (lane.account, lane.region, since)).fetchone()
+    return Day(sent=sent or 0, oldest=None if oldest is None else float(oldest * governor.MINUTE_SECONDS))
+
+
+def take(
+    own: sqlite3.Connection, lane: Lane, *, urgent: int, bulk: int, now: float, policy: Policy
+) -> tuple[int, int, Taken] | None:
+    """Take permits, urgent mail first: how many for each, and the last decision. None while the quota is unknown."""
+    state = load(own, lane)
+    if state is None:
+        return None
+    today = day(own, lane, now)
+    first = governor.take(state, urgent, now, day=today, policy=policy, urgent=True)
+    last, second = first, 0
+    if bulk and first.granted == urgent:
+        today = Day(sent=today.sent + first.granted, oldest=today.oldest)
+        last = governor.take(first.state, bulk, now, day=today, policy=policy)
+        second = last.granted
+    if last.state is not state:
+        save(own, lane, last.state)
+    granted = first.granted + second
+    if granted:
+        minute = int(now // governor.MINUTE_SECONDS)
+        own.execute(_ADD, (lane.account, lane.region, minute, granted))
+        own.execute(_FORGET, (lane.account, lane.region, minute - 2 * 24 * 60))
+    return first.granted, second, last
+
+
+def give_back(own: sqlite3.Connection, lane: Lane, granted_at: float) -> None:
+    """Give back to the day a permit that SES certainly did not count. The rate's share is gone."""
+    minute = int(granted_at // governor.MINUTE_SECONDS)
+    own.execute(_GIVE_BACK, (lane.account, lane.region, minute))
+
+
+def control_turn(own: sqlite3.Connection, service: str, region: str, now: float) -> float:
+    """Book the next control-plane call and give the seconds to wait before it."""
+    row = own.execute(_BUDGET, (service, region)).fetchone()
+    arrival, wait = book(row[0] if row else 0.0, now)
+    own.execute(_KEEP_BUDGET, (service, region, arrival))
+    return wait
