@@ -18,6 +18,15 @@ class Clock(Protocol):
     def advance(self, seconds: float) -> None: ...
 
 
+def holds_nowhere(folder: Path, secret: bytes) -> bool:
+    files = [path for path in folder.iterdir() if path.name.startswith("sendworthy.db")]
+    return bool(files) and not any(secret in path.read_bytes() for path in files)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
 async def test_a_key_is_found_with_its_secret_and_stream(keys: Keys) -> None:
     made = await keys.create("shop", stream=Stream.MARKETING)
     assert await keys.find(made.access_key_id) == made
@@ -27,10 +36,8 @@ async def test_a_key_is_found_with_its_secret_and_stream(keys: Keys) -> None:
 
 async def test_the_database_holds_no_secret(keys: Keys, tmp_path: Path) -> None:
     made = await keys.create("shop", stream=Stream.TRANSACTIONAL)
-    files = [path for path in tmp_path.iterdir() if path.name.startswith("sendworthy.db")]
-    assert files
-    assert not any(made.secret.encode() in path.read_bytes() for path in files)
-    assert stat.S_IMODE((tmp_path / "sendworthy.key").stat().st_mode) == 0o600
+    assert holds_nowhere(tmp_path, made.secret.encode())
+    assert mode_of(tmp_path / "sendworthy.key") == 0o600
 
 
 async def test_a_revoked_key_is_not_found_here_at_once_and_elsewhere_within_seconds(

@@ -16,7 +16,7 @@ from sendworthy.gateway.worker import Limits, Worker
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy, Quota, State
 from sendworthy.store import Lane, Store
-from sendworthy.store.values import NewDelivery, NewMessage
+from sendworthy.store.values import Claim, NewDelivery, NewMessage
 
 SENT = AnswerKind.SENT
 OpenAccount = Callable[..., Awaitable[State]]
@@ -191,8 +191,15 @@ async def test_calls_in_flight_are_bounded_and_overlap(
     await accept(store, *(f"u{number}@example.org" for number in range(30)))
     ses.hold = asyncio.Event()
     stop = asyncio.Event()
-    worker = a_worker(store, ses, lane, clock, limits=Limits(batch=10, in_flight=20))
+    full = asyncio.Event()
+
+    async def sleep(_: float) -> None:  # the worker rests only when no more may be in flight
+        full.set()
+        await asyncio.Event().wait()
+
+    worker = a_worker(store, ses, lane, clock, limits=Limits(batch=10, in_flight=20), sleep=sleep)
     running = asyncio.create_task(worker.run(stop))
+    await full.wait()
     await ses.until(lambda: ses.flying == 20)
     ses.hold.set()
     await ses.until(lambda: len(ses.taken) == 30)
@@ -238,6 +245,23 @@ async def test_stopping_waits_for_the_answers_of_calls_in_flight(
     ses.hold.set()
     await running
     assert await statuses(store) == {"a@example.org": Status.SENT}
+
+
+async def test_the_running_worker_finds_what_a_dead_one_left(
+    store: Store, ses: Ses, lane: Lane, clock: Clock, open_account: OpenAccount
+) -> None:
+    await open_account()
+    await accept(store, "left@example.org")
+    claim = Claim(lane=lane, owner="dead", limit=1, lease_seconds=60, policy=Policy())
+    assert len((await store.claim(claim)).outgoing) == 1
+    clock.advance(61)
+    stop = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        stop.set()
+
+    await a_worker(store, ses, lane, clock, sleep=sleep).run(stop)
+    assert (await statuses(store), ses.asked) == ({"left@example.org": Status.UNCERTAIN}, [])
 
 
 async def test_nothing_goes_out_while_the_quota_is_unknown(store: Store, ses: Ses, lane: Lane, clock: Clock) -> None:

@@ -228,6 +228,26 @@ def test_a_reset_forgets_everything_but_the_clock_and_the_keys(desk: Desk) -> No
     assert desk.admin("GET", "clock") == now
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://example.com"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+)
+def test_a_page_of_another_origin_is_turned_away(desk: Desk, headers: dict[str, str]) -> None:
+    url = f"{desk.at.http}/_sim/reset"
+    desk.ses.create_email_identity(EmailIdentity="example.com")
+    status, _, _ = fetch(urllib.request.Request(url, data=b"", headers=headers))  # noqa: S310
+    assert status == 403
+    assert len(desk.ses.list_email_identities()["EmailIdentities"]) == 1
+    own = {"Origin": desk.at.http, "Sec-Fetch-Site": "same-origin"}
+    assert fetch(urllib.request.Request(url, data=b"", headers=own))[0] == 200  # noqa: S310
+
+
+def test_it_stops_at_once_even_when_the_clock_has_just_moved() -> None:
+    for _ in range(20):
+        with running(Settings(clock_factor=0.0)) as at:
+            url = f"{at.http}/_sim/clock"
+            assert fetch(urllib.request.Request(url, data=b'{"advance_seconds": 1}'))[0] == 200  # noqa: S310
+
+
 def test_health_names_the_ports(desk: Desk) -> None:
     found = desk.admin("GET", "healthz")
     assert found == {"status": "ok", "http": desk.at.http, "dns": desk.at.dns, "web": desk.at.web}

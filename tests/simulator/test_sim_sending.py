@@ -197,6 +197,7 @@ def test_the_outbox_shows_what_left(desk: Desk) -> None:
     assert read["message-id"] == f"<{message_id}@email.amazonses.com>"
     assert [each["message_id"] for each in outbox(desk, "tag=order=17")] == [message_id]
     assert [each["to"] for each in outbox(desk, "limit=1")] == [["y@fernhill.test"]]
+    assert all("source" not in each and "data" not in each for each in outbox(desk, "source=0"))
 
 
 def test_the_outbox_lets_the_oldest_go(desks: Start) -> None:

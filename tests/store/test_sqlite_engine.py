@@ -55,8 +55,9 @@ async def test_the_pragmas_asked_for_are_the_ones_in_force(engine: SqliteEngine)
         own = driver(connection)
         return {name: own.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS}
 
-    assert await engine.write("pragmas", read) == PRAGMAS
-    assert await engine.read(read) == PRAGMAS
+    for found in (await engine.write("pragmas", read), await engine.read(read)):
+        assert found == PRAGMAS
+        assert (found["journal_mode"], found["synchronous"], found["foreign_keys"]) == ("wal", 2, 1)
 
 
 async def test_a_reader_cannot_write(engine: SqliteEngine) -> None:

@@ -133,6 +133,20 @@ async def test_a_dead_worker_loses_its_lease_and_its_delivery_becomes_uncertain(
     assert await statuses(store) == {out.delivery_id: Status.SENT}
 
 
+async def test_an_older_attempts_late_answer_says_nothing_about_the_newer_one(
+    store: Store, claim: Claim, clock: Clock, make_message: Make, open_account: OpenAccount
+) -> None:
+    await open_account()
+    await store.accept(make_message())
+    [first] = (await store.claim(claim)).outgoing
+    await keep(store, claim, answer(first, Status.DEFERRED, due_at=clock()))
+    [second] = (await store.claim(claim)).outgoing
+    await keep(store, claim, answer(first, Status.DEFERRED, due_at=clock()))
+    assert (await store.claim(claim)).outgoing == ()
+    await keep(store, claim, answer(second, Status.SENT))
+    assert await statuses(store) == {second.delivery_id: Status.SENT}
+
+
 async def test_transactional_mail_goes_before_a_backlog_of_bulk(
     store: Store, claim: Claim, clock: Clock, make_message: Make, open_account: OpenAccount
 ) -> None:

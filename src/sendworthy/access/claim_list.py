@@ -153,8 +153,8 @@ CLAIMS: tuple[Claim, ...] = (
         id="bounces.suppressed",
         topic=Topic.COMPLIANCE,
         sentence=(
-            "Bounces: a hard bounce is suppressed within {seconds} s, so that the address gets no further mail "
-            "(SES mailbox simulator, {trials}, {date})."
+            "Bounces: a hard bounce is on our record within {seconds} s (SES mailbox simulator, {trials}, {date}), and "
+            "the transaction that records it suppresses the address, so that it gets no further mail."
         ),
         figures=_timed_trials,
         checks=("events.wired",),
@@ -166,8 +166,8 @@ CLAIMS: tuple[Claim, ...] = (
         id="complaints.suppressed",
         topic=Topic.COMPLIANCE,
         sentence=(
-            "Complaints: an address that complains is suppressed within {seconds} s (SES mailbox simulator, {trials}, "
-            "{date})."
+            "Complaints: a complaint is on our record within {seconds} s (SES mailbox simulator, {trials}, {date}), and "
+            "the transaction that records it suppresses the address, so that it gets no further mail."
         ),
         figures=_timed_trials,
         checks=("events.wired",),

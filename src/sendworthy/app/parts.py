@@ -14,6 +14,7 @@ from publicsuffixlist import PublicSuffixList
 
 from sendworthy.access.letter import TEMPLATE
 from sendworthy.audit.profile import Stream
+from sendworthy.audit.records import domain_name
 from sendworthy.audit.wishes import Wishes
 from sendworthy.clients.aws import Aws
 from sendworthy.clients.dns import Resolver
@@ -47,8 +48,8 @@ def regions(config: Config, asked: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 
 def domains(config: Config, asked: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Give the domains to work on: those asked for, else those of the file."""
-    return asked or config.ses.domains
+    """Give the domains to work on: those asked for, else those of the file. Raises ConfigError for what is none."""
+    return tuple(domain_name(domain) for domain in asked or config.ses.domains)
 
 
 def wishes(config: Config, *, region: str, domains: tuple[str, ...]) -> Wishes:
@@ -74,7 +75,7 @@ def wishes(config: Config, *, region: str, domains: tuple[str, ...]) -> Wishes:
         queue=ses.queue,
         dead_letter_queue=f"{ses.queue}-dead",
         dmarc_policy=ses.dmarc.policy,
-        dmarc_rua=",".join(ses.dmarc.rua),
+        dmarc_rua=ses.dmarc.rua,
     )
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from sendworthy.audit.evidence import Dkim
+from sendworthy.errors import ConfigError
+
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?")
 
 PENDING_HINT = "If the records are published, wait: SES looks for them for up to 72 hours, mostly it takes minutes."
 
@@ -25,6 +30,21 @@ _REGIONAL_DKIM_ZONES = frozenset(
     }
 )
 """Regions with a DKIM zone of their own (AWS General Reference, "Amazon SES endpoints and quotas", DKIM domains)."""
+
+
+def domain_name(text: str) -> str:
+    """Give a domain as DNS has it: lower case, Punycode (RFC 5891), no final dot.
+
+    Raises ConfigError for anything else, such as an address or a URL.
+    """
+    try:
+        name = text.strip().rstrip(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        name = ""
+    labels = name.split(".")
+    if len(labels) < 2 or len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):
+        raise ConfigError(f"{text!r} is not a domain name.", "Give a domain such as example.com.")
+    return name
 
 
 def dkim_zone(region: str, dkim: Dkim) -> str:

@@ -1,7 +1,8 @@
 """Calls to AWS by botocore, in threads, with its errors translated once. Knows no operation in particular.
 
-Credentials, profile, Region and endpoints come the way every AWS tool takes them. Hidden retries are off: who calls
-decides whether a call is worth repeating (SES has no idempotency token, and a hidden retry breaks the pacing).
+Credentials, profile, Region and endpoints come the way every AWS tool takes them. botocore's hidden
+retries are off: who calls decides whether a call is worth repeating. Only throttles are waited out here, since a
+throttled call was certainly not carried out.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ _THROTTLED = frozenset(
         "RequestLimitExceeded",
     }
 )
+_MOST_ATTEMPTS = 8
+_PACE_SECONDS = 1.0
+"""SES's control plane takes one call a second [D23], or so it is documented: believed once it has throttled us."""
+
 _IAM_PREFIX = {"sesv2": "ses", "cloudwatch": "cloudwatch", "service-quotas": "servicequotas"}
 
 _CREDENTIALS = "Check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN."
@@ -76,12 +81,15 @@ class Aws:
         session: botocore.session.Session | None = None,
         endpoint_url: str | None = None,
         budget: Budget | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._session = session or botocore.session.get_session()
         self._endpoint_url = endpoint_url
         self._budget = budget
         self._clients: dict[tuple[str, str, float], BaseClient] = {}
         self._lock = threading.Lock()
+        self._paced: dict[tuple[str, str], float] = {}
+        self._sleep = sleep
         chosen = region or self._session.get_config_variable("region")
         if not chosen:
             raise ConfigError("No AWS Region is set.", "Set AWS_REGION, or give --region.")
@@ -99,17 +107,34 @@ class Aws:
         Uncertain (the request went out and no answer came back).
         """
         where = region or self.region
-        if self._budget is not None:
-            await self._budget(service, where)
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return await asyncio.to_thread(self._call, service, operation, where, timeout_seconds, params)
-        except TimeoutError:
-            raise Uncertain(
-                f"{operation} in {where} gave no answer within {timeout_seconds:g} s.",
-                "Check the network and the endpoint.",
-                code="Timeout",
-            ) from None
+        for last in (False,) * (_MOST_ATTEMPTS - 1) + (True,):
+            if self._budget is not None:
+                await self._budget(service, where)
+            await self._turn(service, where)
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    return await asyncio.to_thread(self._call, service, operation, where, timeout_seconds, params)
+            except Throttled:
+                # Certainly not done, so that asking again is safe; from now on at AWS's own pace.
+                self._paced.setdefault((service, where), 0.0)
+                if last:
+                    raise
+            except TimeoutError:
+                raise Uncertain(
+                    f"{operation} in {where} gave no answer within {timeout_seconds:g} s.",
+                    "Check the network and the endpoint.",
+                    code="Timeout",
+                ) from None
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _turn(self, service: str, region: str) -> None:
+        """Wait for this call's turn, once the control plane there has throttled us."""
+        next_at = self._paced.get((service, region))
+        if next_at is not None:
+            now = asyncio.get_running_loop().time()
+            turn = max(now, next_at)
+            self._paced[service, region] = turn + _PACE_SECONDS
+            await self._sleep(turn - now)
 
     def _call(
         self, service: str, operation: str, region: str, timeout_seconds: float, params: dict[str, Any]

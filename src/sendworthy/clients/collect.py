@@ -21,23 +21,17 @@ from sendworthy.audit.evidence import (
     dns_key,
 )
 from sendworthy.audit.profile import Profile
-from sendworthy.audit.records import dkim_targets
+from sendworthy.audit.records import dkim_targets, domain_name
 from sendworthy.audit.spf import next_names, parse_spf, spf_records
 from sendworthy.audit.website import PolicyKind, named_policy, policy_link, website_url, with_scheme
 from sendworthy.audit.wishes import Wishes
+from sendworthy.clients.dns import Dns
 from sendworthy.clients.read_aws import AwsCalls, read_caller, read_region
 
 T = TypeVar("T")
 
 _MAX_SPF_RECORDS = 24
 """More records than any valid SPF tree has (RFC 7208 section 4.6.4 stops at ten look-ups)."""
-
-
-class Dns(Protocol):
-    """What collecting needs of a DNS resolver; `clients.dns.Resolver` is one."""
-
-    async def lookup(self, name: str, rdtype: str) -> Reading[DnsAnswer]:
-        """Ask one question; never raises over what the network does."""
 
 
 class Pages(Protocol):
@@ -74,13 +68,15 @@ async def collect(
     """Look at everything the checks read, concurrently, within `time_budget_seconds`.
 
     Nothing is changed anywhere. Whatever hangs, fails or is denied becomes an Unseen reading; the rest is there.
-    `progress` is called with one line for each part that is done.
+    `progress` is called with one line for each part that is done. Raises ConfigError for what is no domain name, and
+    where the AWS settings of this machine are wrong.
     """
+    names = tuple(dict.fromkeys(domain_name(domain) for domain in domains))
     collecting = _Collecting(aws, resolver, web, suffixes, time_budget_seconds, progress or _silent)
     taken_at = now()
     known = profile or Profile()
-    names = tuple(dict.fromkeys(domain.rstrip(".").lower() for domain in domains))
     await _all(
+        collecting.known_caller(),
         *(collecting.region(region, names, wishes) for region in dict.fromkeys(regions)),
         *(collecting.domain(domain) for domain in names),
         collecting.website(known, names),
@@ -131,6 +127,10 @@ class _Collecting:
         self.dns: dict[str, Reading[DnsAnswer]] = {}
         self.websites: dict[str, Reading[Page]] = {}
         self.organisational: dict[str, str] = {}
+
+    async def known_caller(self) -> None:
+        """Wait until it is known, or unknown, whose credentials these are."""
+        await self.caller
 
     async def within(self, look: Callable[[], Awaitable[Reading[T]]], needs: str) -> Reading[T]:
         """Look, unless and until the time budget is used up."""

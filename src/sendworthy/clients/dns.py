@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import dns.asyncresolver
 import dns.exception
@@ -19,6 +20,13 @@ from dns.rdtypes.ANY.TXT import TXT
 
 from sendworthy.audit.evidence import DnsAnswer, DnsOutcome, Reading, Seen, Unseen, UnseenKind, dns_key
 from sendworthy.errors import ConfigError
+
+
+class Dns(Protocol):
+    """Whoever answers DNS questions; `Resolver` does."""
+
+    async def lookup(self, name: str, rdtype: str) -> Reading[DnsAnswer]:
+        """Ask one question; never raises over what the network does."""
 
 
 class Resolver:
@@ -77,11 +85,13 @@ def _resolver_at(server: str) -> dns.asyncresolver.Resolver:
         host, port = server, "53"
     resolver = dns.asyncresolver.Resolver(configure=False)
     try:
-        resolver.port = int(port)
         resolver.nameservers = [host.strip("[]")]
+        resolver.port = int(port)
     except ValueError:
+        resolver.port = 0
+    if not 0 < resolver.port < 65536:
         message = f"{server!r} is not a resolver's address."
-        raise ConfigError(message, "Give an IP address and a port, such as 127.0.0.1:5353.") from None
+        raise ConfigError(message, "Give an IP address and a port, such as 127.0.0.1:5353.")
     return resolver
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from sendworthy.audit.evidence import (
     Account,
@@ -98,8 +99,9 @@ async def read_region(
     name and the one wished for; queues those that subscribe and those wished for. `caller` says which account it is.
     """
     reader = _Reader(aws, within, region)
-    account = asyncio.create_task(within(reader.account, "ses:GetAccount"))
-    identities = await reader.each(domains, reader.identity, "ses:GetEmailIdentity")
+    account, identities = await asyncio.gather(
+        within(reader.account, "ses:GetAccount"), reader.each(domains, reader.identity, "ses:GetEmailIdentity")
+    )
     names = [one.value.configuration_set for one in identities.values() if isinstance(one, Seen) and one.value]
     names += wishes.configuration_sets.values() if wishes else ()
     sets = await reader.each(names, reader.configuration_set, "ses:GetConfigurationSet")
@@ -109,7 +111,7 @@ async def read_region(
     found_topics = await reader.each((*topic_arns, *topics), reader.topic, "sns:GetTopicAttributes")
     queue_arns = [one.endpoint for one in _subscriptions(found_topics.values()) if one.protocol == "sqs"]
     return RegionEvidence(
-        account=await account,
+        account=account,
         identities=identities,
         configuration_sets=sets,
         topics=found_topics,
@@ -285,7 +287,7 @@ class _Reader:
         return Subscription(
             arn=arn,
             protocol=listed.get("Protocol", ""),
-            endpoint=listed.get("Endpoint", ""),
+            endpoint=_without_secrets(listed.get("Protocol", ""), listed.get("Endpoint", "")),
             owner=listed.get("Owner", ""),
             confirmed=confirmed and attributes.get("PendingConfirmation", "false") != "true",
             raw=attributes.get("RawMessageDelivery", "false") == "true",
@@ -308,6 +310,14 @@ class _Reader:
         attributes = answer.value.get("Attributes", {})
         policy, redrive = attributes.get("Policy", ""), attributes.get("RedrivePolicy", "")
         return Seen(Queue(arn=arn, url=url, policy=policy, redrive_policy=redrive))
+
+
+def _without_secrets(protocol: str, endpoint: str) -> str:
+    """Give what may be written down: a URL can carry a token, also in its path, and an address is a person's."""
+    if protocol in ("http", "https"):
+        parts = urlsplit(endpoint)
+        return f"{parts.scheme}://{parts.hostname or ''}/"
+    return endpoint if endpoint.startswith("arn:") else ""
 
 
 def _nothing(action: str) -> Unseen:

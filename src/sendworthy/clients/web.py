@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from sendworthy.audit.evidence import DnsOutcome, Page, PageProblem, Reading, Seen, Tls, Unseen, UnseenKind
-from sendworthy.clients.dns import Resolver
+from sendworthy.clients.dns import Dns
 from sendworthy.clients.html import read_html
 from sendworthy.errors import ConfigError
 
@@ -31,7 +31,7 @@ class Web:
     """
 
     def __init__(
-        self, *, connect_to: Mapping[str, str] | None = None, resolver: Resolver | None = None, seconds: float = 15.0
+        self, *, connect_to: Mapping[str, str] | None = None, resolver: Dns | None = None, seconds: float = 15.0
     ) -> None:
         self._seconds = seconds
         self._resolver = resolver

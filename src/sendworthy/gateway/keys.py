@@ -28,6 +28,11 @@ class Key:
     stream: Stream
 
 
+def key_file(database: Path) -> Path:
+    """Name the key file that lies beside a database."""
+    return database.with_name(database.name + ".key")
+
+
 class Seal:
     """Seals secrets under the key in one file. Whoever has the database alone cannot sign as anyone."""
 

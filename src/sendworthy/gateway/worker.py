@@ -95,9 +95,19 @@ class Worker:
 
     async def step(self) -> Stepped:
         """Make one bounded pass: claim what is due and allowed, send it, keep the answers. Raises StoreUnavailable."""
+        at = self._now()
         batch = await self._claim(self._limits.batch)
         statuses = await self._deliver(batch.outgoing)
-        return self._told(batch, statuses)
+        wait = batch.wait_seconds
+        return Stepped(
+            sent=statuses.count(Status.SENT),
+            deferred=statuses.count(Status.DEFERRED),
+            refused=statuses.count(Status.REFUSED) + statuses.count(Status.EXPIRED),
+            uncertain=statuses.count(Status.UNCERTAIN),
+            suppressed=batch.suppressed,
+            idle_until=None if wait is None else at + timedelta(seconds=wait),
+            reason=batch.reason,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pass after pass until `stop`, the next claim while calls are in flight; ends when all are answered."""
@@ -175,18 +185,6 @@ class Worker:
                 await self._sleep(1.0)
             else:
                 return
-
-    def _told(self, batch: Batch, statuses: list[Status]) -> Stepped:
-        wait = batch.wait_seconds
-        return Stepped(
-            sent=statuses.count(Status.SENT),
-            deferred=statuses.count(Status.DEFERRED),
-            refused=statuses.count(Status.REFUSED) + statuses.count(Status.EXPIRED),
-            uncertain=statuses.count(Status.UNCERTAIN),
-            suppressed=batch.suppressed,
-            idle_until=None if wait is None else self._now() + timedelta(seconds=wait),
-            reason=batch.reason,
-        )
 
     async def _rest(self, batch: Batch, stop: asyncio.Event) -> None:
         """Wait as told, until woken or stopped. New mail does not hurry what the rate holds back."""

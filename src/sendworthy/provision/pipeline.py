@@ -173,10 +173,12 @@ def _queue(evidence: Evidence, wishes: Wishes, caller: Caller) -> Step:
     whose = (caller.partition, caller.account_id)
     arn, topic_arn, dead_arn = wishes.queue_arn(*whose), wishes.topic_arn(*whose), wishes.dead_letter_queue_arn(*whose)
     title = f"SQS queue {wishes.queue}"
-    reading = evidence.queue(wishes.region, arn)
+    reading, dead_letters = evidence.queue(wishes.region, arn), evidence.queue(wishes.region, dead_arn)
     if isinstance(reading, Unseen):
         return blocked(StepKind.QUEUE, wishes.queue, title, reading)
     present = reading.value
+    if isinstance(dead_letters, Unseen) and not (present and present.redrive_policy):
+        return blocked(StepKind.QUEUE, wishes.queue, title, dead_letters)
     policy = with_statement(present.policy if present else "", topic_may_send(arn, topic_arn))
     redrive = msgspec.json.encode({"deadLetterTargetArn": dead_arn, "maxReceiveCount": MAX_RECEIVES}).decode()
     step = Step(
@@ -225,9 +227,11 @@ def _subscription(evidence: Evidence, wishes: Wishes, caller: Caller) -> Step:
     whose = (caller.partition, caller.account_id)
     arn, queue_arn = wishes.topic_arn(*whose), wishes.queue_arn(*whose)
     subject, title = f"{wishes.topic}:{wishes.queue}", f"Subscription of queue {wishes.queue} to topic {wishes.topic}"
-    reading = evidence.topic(wishes.region, arn)
+    reading, queue = evidence.topic(wishes.region, arn), evidence.queue(wishes.region, queue_arn)
     if isinstance(reading, Unseen):
         return blocked(StepKind.SUBSCRIPTION, subject, title, reading)
+    if isinstance(queue, Unseen):
+        return blocked(StepKind.SUBSCRIPTION, subject, title, queue)
     if reading.value and isinstance(reading.value.subscriptions, Unseen):
         return blocked(StepKind.SUBSCRIPTION, subject, title, reading.value.subscriptions)
     present = _our_subscription(reading.value, queue_arn)

@@ -128,7 +128,9 @@ class Queue:
         """Wait, in wall time, until something becomes visible or the time is over."""
         self._arrival.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._arrival.wait(), seconds)
+            # Not wait_for: in Python 3.11 it can swallow a cancellation that comes together with the event.
+            async with asyncio.timeout(seconds):
+                await self._arrival.wait()
 
     def stir(self) -> None:
         """Let everybody who waits look again: something arrived, or the clock moved."""

@@ -170,7 +170,9 @@ async def _recheck(aws: AwsDoor, moved: asyncio.Event) -> None:
     last = aws.clock.now()
     while True:
         try:
-            await asyncio.wait_for(moved.wait(), _TICK_SECONDS)
+            # Not wait_for: in Python 3.11 it can swallow the cancellation that ends this task.
+            async with asyncio.timeout(_TICK_SECONDS):
+                await moved.wait()
         except TimeoutError:
             pass
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sendworthy.simulator.review import Review, may_submit, standing
+from sendworthy.simulator.review import Review, ReviewStatus, may_submit, standing
 from sendworthy.simulator.state import Moment
 from sendworthy.wire.errors import WireError
 
@@ -45,8 +45,9 @@ def put_account_details(moment: Moment, params: dict[str, Any]) -> dict[str, Any
         raise WireError("ConflictException", "", 409)
     account.details = {key: value for key, value in params.items() if key != "ProductionAccessEnabled"}
     account.details.setdefault("ContactLanguage", "EN")
-    in_production = account.limits(now)[0]
-    if params.get("ProductionAccessEnabled") and not in_production:
+    # A grant whose production flag still lags is a grant: asking again starts nothing.
+    granted = account.review is not None and standing(account.review, now).status is ReviewStatus.GRANTED
+    if params.get("ProductionAccessEnabled") and not granted:
         script = account.script
         if account.review is not None:
             # A second try after FAILED goes on where the script of the first one stopped.

@@ -13,7 +13,7 @@ PATIENCE = timedelta(hours=72)
 """How long SES looks for records before FAILED, and how long a verified one may be missing [D23]."""
 
 # Regions with a DKIM zone of their own (AWS General Reference, by way of [C]); all others use dkim.amazonses.com.
-_OWN_ZONE = frozenset(
+REGIONS_WITH_OWN_ZONE = frozenset(
     {
         "af-south-1",
         "ap-northeast-3",
@@ -50,7 +50,7 @@ class Answer:
 
 def signing_hosted_zone(region: str) -> str:
     """Return the zone that a Region's DKIM CNAMEs point into: SigningHostedZone."""
-    return f"dkim.{region}.amazonses.com" if region in _OWN_ZONE else "dkim.amazonses.com"
+    return f"dkim.{region}.amazonses.com" if region in REGIONS_WITH_OWN_ZONE else "dkim.amazonses.com"
 
 
 def dkim_names(identity: Identity) -> tuple[str, ...]:

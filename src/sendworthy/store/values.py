@@ -11,6 +11,7 @@ from sendworthy.audit.profile import Stream
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy
+from sendworthy.reputation import Tally
 
 ACCOUNT_SCOPE = "account"
 """The scope of a suppression that holds for all mail."""
@@ -235,4 +236,13 @@ class Counts:
             if stream is None or name is stream
             for status, count in by_status.items()
             if not statuses or status in statuses
+        )
+
+    def tally(self, stream: Stream | None = None) -> Tally:
+        """Give what the reputation is judged by. What is uncertain may not have been sent, and is left out."""
+        told = (Status.SENT, Status.SOFT_BOUNCED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)
+        return Tally(
+            sent=self.of(*told, stream=stream),
+            hard_bounces=self.of(Status.BOUNCED, stream=stream),
+            complaints=self.of(Status.COMPLAINED, stream=stream),
         )

@@ -58,19 +58,29 @@ SANDBOX = Check(
 )
 
 
+_NOTICE = "Look for a notice of AWS in the mailbox of the account; a pause by AWS is lifted by AWS alone."
+_ENFORCEMENT = "EnforcementStatus"
+
+
 def _quota(evidence: Evidence, subject: Subject) -> Passed | Failed:
     account = see(evidence.account(subject.region))
-    quoted = (
+    quoted: tuple[str, ...] = (
         f"Max24HourSend: {account.max_24_hour_send:.0f}",
         f"SentLast24Hours: {account.sent_last_24_hours:.0f}",
         f"MaxSendRate: {account.max_send_rate:g}",
     )
+    if not account.sending_enabled or account.enforcement_status == "SHUTDOWN":
+        quoted += (
+            f"SendingEnabled: {str(account.sending_enabled).lower()}",
+            f"{_ENFORCEMENT}: {account.enforcement_status}",
+        )
+        return Failed(f"Sending is paused for this account in {subject.region}.", quoted, _NOTICE)
     unlimited = account.max_24_hour_send == -1
     if account.max_24_hour_send == 0 or account.max_send_rate == 0:
         return Failed(
             f"SES lets this account send nothing in {subject.region}.",
             quoted,
-            "Look for a notice of AWS in the mailbox of the account.",
+            _NOTICE,
         )
     if not unlimited and account.sent_last_24_hours > HEADROOM * account.max_24_hour_send:
         share = account.sent_last_24_hours / account.max_24_hour_send

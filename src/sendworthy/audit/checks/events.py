@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from sendworthy.audit.check import Check, Failed, NotSeen, Passed, Scope, Severity, Subject, see
 from sendworthy.audit.evidence import (
@@ -156,6 +157,8 @@ def _queue_end(evidence: Evidence, region: str, topic_arn: str, queue_arn: str, 
         case Admission.UNCLEAR:
             reason = f"the policy of {queue_arn} has conditions that are not evaluated"
             return _Path(hop, unseen=Unseen(kind=UnseenKind.NOT_READ, reason=reason))
+        case _:
+            assert_never(answer)
 
 
 def delivery_context(source_arn: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from sendworthy.audit.check import Check, Failed, NotSeen, Passed, Scope, Severity, Subject, see
 from sendworthy.audit.evidence import Dkim, DnsAnswer, DnsOutcome, Evidence, Identity, Unseen, UnseenKind
 from sendworthy.audit.records import PENDING_HINT, dkim_targets, feedback_host
@@ -105,6 +107,8 @@ def _instead(name: str, rdtype: str, answer: DnsAnswer) -> str:
             return f"{name} has no {rdtype}"
         case DnsOutcome.FOUND:
             return f"{name} {rdtype} is {', '.join(answer.records)}"
+        case _:
+            assert_never(answer.outcome)
 
 
 DKIM = Check(
@@ -194,13 +198,16 @@ def _judge_mail_from_spf(
         if record.problems:
             wrong.append(f"the SPF record of {name} is malformed: {', '.join(record.problems)}")
             return
-        match reaches(record, "amazonses.com", lambda other: evidence.lookup(other, "TXT")):
+        reach = reaches(record, "amazonses.com", lambda other: evidence.lookup(other, "TXT"))
+        match reach:
             case Reach.NO:
                 wrong.append(f"the SPF record of {name} does not include amazonses.com")
             case Reach.UNCLEAR:
                 unseen.append(_spf_not_followed(name))
             case Reach.YES:
                 pass
+            case _:
+                assert_never(reach)
 
 
 def _spf_not_followed(name: str) -> Unseen:

@@ -95,6 +95,8 @@ class AdminDoor:
 
     def answer(self, request: Request) -> Response:
         """Answer one request; whatever is wrong with it gets a 4xx and one sentence."""
+        if not _is_of_this_house(request):
+            return _json({"message": "a page of another origin has no business here"}, 403)
         path = unquote(request.path.removeprefix(PREFIX)).strip("/")
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
         try:
@@ -115,7 +117,9 @@ class AdminDoor:
             ("GET", "healthz"): lambda: _json({"status": "ok"} | dict(self.places)),
             ("GET", "clock"): self._show_clock,
             ("POST", "clock"): lambda: self._move_clock(_read(body, _Clock)),
-            ("GET", "outbox"): lambda: _json([shown(each) for each in self._outbox(query)]),
+            ("GET", "outbox"): lambda: _json(
+                [shown(each, whole=query.get("source") != "0") for each in self._outbox(query)]
+            ),
             ("GET", "counts"): self._counts,
             ("POST", "review"): lambda: self._script(_read(body, _Review)),
             ("POST", "verify"): lambda: self._verify(_read(body, _Verify)),
@@ -128,6 +132,10 @@ class AdminDoor:
         }
         chosen = table.get((method, path))
         return chosen() if chosen is not None else None
+
+    def _show_outbox(self, query: Mapping[str, str]) -> Response:
+        whole = query.get("source") != "0"
+        return _json([shown(each, whole=whole) for each in self._outbox(query)])
 
     def _show_faults(self) -> Response:
         active = self.sim.faults.active()
@@ -163,7 +171,7 @@ class AdminDoor:
         return self._show_clock()
 
     def _outbox(self, query: Mapping[str, str]) -> Iterator[Accepted]:
-        """Newest last; the newest `limit` (100) of those that went `to` an address, or carry a `tag` name=value."""
+        """Newest last; the newest `limit` (100) that went `to` an address or carry a `tag` name=value."""
         wanted, (tag, _, value) = query.get("to", "").lower(), query.get("tag", "").partition("=")
         limit = int(query.get("limit", _OUTBOX_PAGE))
         if limit < 1:
@@ -252,10 +260,10 @@ class AdminDoor:
                 return None
 
 
-def shown(message: Accepted) -> dict[str, Any]:
-    """Return a message of the outbox as JSON: `source` is the MIME text, `data` its bytes in base64."""
-    source = message.source()
-    return {
+def shown(message: Accepted, *, whole: bool = True) -> dict[str, Any]:
+    """Return a message of the outbox for JSON; if `whole`, with `source`, the MIME text, and `data`, it in base64."""
+    source = message.source() if whole else b""
+    found: dict[str, Any] = {
         "message_id": message.message_id,
         "at": stamp(message.at),
         "region": message.region,
@@ -264,9 +272,17 @@ def shown(message: Accepted) -> dict[str, Any]:
         "subject": message.subject,
         "configuration_set": message.configuration_set,
         "tags": {name: list(values) for name, values in message.tags.items()},
-        "source": source.decode("utf-8", "replace"),
-        "data": base64.b64encode(source).decode(),
     }
+    if whole:
+        found |= {"source": source.decode("utf-8", "replace"), "data": base64.b64encode(source).decode()}
+    return found
+
+
+def _is_of_this_house(request: Request) -> bool:
+    """Whether no browser sends this on behalf of a page from elsewhere (Fetch standard: Origin, Sec-Fetch-Site)."""
+    origin = request.headers.get("origin")
+    ours = origin is None or origin.partition("://")[2] == request.headers.get("host")
+    return ours and request.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
 
 
 def _show_certificate() -> Response:

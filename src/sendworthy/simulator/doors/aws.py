@@ -24,7 +24,7 @@ from sendworthy.wire.service import Service
 from sendworthy.wire.sigv4 import Scope, read_scope, signing_key, verify
 
 _BEFORE_WORK = frozenset({FaultKind.ERROR, FaultKind.THROTTLE, FaultKind.EXPIRED, FaultKind.DENIED})
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.1
 
 
 @dataclass(slots=True, kw_only=True)

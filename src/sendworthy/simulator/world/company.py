@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sendworthy.simulator.verification import REGIONS_WITH_OWN_ZONE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
@@ -43,19 +45,7 @@ mail    IN A   192.0.2.20
 
 def amazon_zone() -> str:
     """Return the part of amazonses.com that records of customers point at. The DKIM key signs nothing yet."""
-    regional = (
-        "af-south-1",
-        "ap-northeast-3",
-        "ap-south-2",
-        "ap-southeast-3",
-        "ap-southeast-5",
-        "ca-west-1",
-        "eu-central-2",
-        "eu-south-1",
-        "il-central-1",
-        "me-central-1",
-        "us-gov-east-1",
-    )
+    regional = sorted(REGIONS_WITH_OWN_ZONE)
     key = f'"v=DKIM1; k=rsa; p={DKIM_KEY[:200]}" "{DKIM_KEY[200:]}"'
     lines = [
         "$ORIGIN amazonses.com.",
