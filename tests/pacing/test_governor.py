@@ -11,7 +11,7 @@ from sendworthy.pacing import governor
 from sendworthy.pacing.gcra import pace
 from sendworthy.pacing.governor import Day, Policy, Quota, Reason, State, take
 
-START = 1_900_000_000.0
+START = 1_900_000_020.0  # the start of a minute
 POLICY = Policy()
 
 

@@ -167,7 +167,8 @@ async def _queues(config: Config, aws: Aws) -> tuple[str, ...]:
 def _bound(listen: str) -> socket.socket:
     host, port = host_port(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named: asyncio turns Nagle's algorithm off only where it sees that a socket is TCP's.
+    door = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind((host, port))

@@ -17,6 +17,7 @@ from sendworthy.app.demo.road import Journey, travelled
 from sendworthy.app.demo.summary import summary, things_to_try
 from sendworthy.app.up import run as keep_running
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.show import wait_for
 
 
 class _Plain:
@@ -94,7 +95,7 @@ def demo(*, leave: bool, days: int, keep: Path | None) -> int:
     with tempfile.TemporaryDirectory(prefix="sendworthy-demo-") as made:
         folder = keep or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
-        asyncio.run(_travel(folder, days=days, leave=leave))
+        wait_for(_travel(folder, days=days, leave=leave))
     return Exit.DONE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+import uvloop
 
 from sendworthy.errors import ConfigError
 
@@ -29,7 +29,7 @@ config_option = click.option(
 
 def wait_for(flow: Coroutine[Any, Any, T]) -> T:
     """Run one flow to its end."""
-    return asyncio.run(flow)
+    return uvloop.run(flow)
 
 
 def as_json(value: object) -> None:

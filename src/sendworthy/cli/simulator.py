@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
+from sendworthy.cli.show import wait_for
 from sendworthy.simulator.serve import Endpoints, Settings, serve
 from sendworthy.simulator.state import DEFAULT_CALLER
 
@@ -45,7 +46,7 @@ def simulator(
         clock_factor=clock_factor,
         world=True,
     )
-    asyncio.run(_serve(settings, as_json=as_json))
+    wait_for(_serve(settings, as_json=as_json))
 
 
 async def _serve(settings: Settings, *, as_json: bool) -> None:

@@ -191,4 +191,5 @@ def _judge(season: Season, *, total: int, per_day: int, rate: float) -> None:
     expect(season.share_of_rate >= 0.95, f"only {season.share_of_rate:.0%} of the rate was used")
     expect(season.suppressed_addresses > 0, "nothing bounced, so nothing was shown")
     expect(season.mail_after_suppression == 0, f"{season.mail_after_suppression} went to suppressed addresses")
-    expect(season.by_status.get(Status.SUPPRESSED, 0) > 0, "no suppressed address came up again")
+    again = total > _CUSTOMERS
+    expect(not again or season.by_status.get(Status.SUPPRESSED, 0) > 0, "no suppressed address came up again")

@@ -117,9 +117,7 @@ class AdminDoor:
             ("GET", "healthz"): lambda: _json({"status": "ok"} | dict(self.places)),
             ("GET", "clock"): self._show_clock,
             ("POST", "clock"): lambda: self._move_clock(_read(body, _Clock)),
-            ("GET", "outbox"): lambda: _json(
-                [shown(each, whole=query.get("source") != "0") for each in self._outbox(query)]
-            ),
+            ("GET", "outbox"): lambda: self._show_outbox(query),
             ("GET", "counts"): self._counts,
             ("POST", "review"): lambda: self._script(_read(body, _Review)),
             ("POST", "verify"): lambda: self._verify(_read(body, _Verify)),
