@@ -84,6 +84,19 @@ def test_a_worker_that_wakes_a_little_late_still_uses_the_whole_rate(rate: float
     assert sent >= 0.99 * rate * seconds
 
 
+@pytest.mark.parametrize("burst_seconds", [0.05, 3.0])
+def test_the_sandbox_sends_one_a_second_and_never_two(burst_seconds: float) -> None:
+    state, now = a_state(production=False, max_send_rate=1.0, max_24_hour_send=200.0), START
+    sent: list[float] = []
+    for _ in range(50):
+        taken = take(state, 10, now, day=Day(), policy=Policy(burst_seconds=burst_seconds))
+        state = taken.state
+        sent += [now] * taken.granted
+        now += taken.wait_seconds
+    assert len(sent) == 50
+    assert all(0.999 <= after - before <= 1.01 for before, after in pairwise(sent))
+
+
 @given(
     limit=st.integers(5, 400),
     steps=st.lists(

@@ -24,9 +24,19 @@ from sendworthy.simulator.state import DEFAULT_CALLER
 @click.option("--web-port", default=4580, show_default=True, help="Port of the made-up company's website.")
 @click.option("--start", type=click.DateTime(), default=None, help="Simulated time to start at (UTC); now by default.")
 @click.option("--clock-factor", default=1.0, show_default=True, help="How fast simulated time runs; 0 stands still.")
+@click.option(
+    "--queues-on-wall-time", is_flag=True, help="SQS visibility time-outs on wall time, for clocks that leap."
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON with the endpoints once ready.")
 def simulator(
-    host: str, port: int, dns_port: int, web_port: int, start: datetime | None, clock_factor: float, as_json: bool
+    host: str,
+    port: int,
+    dns_port: int,
+    web_port: int,
+    start: datetime | None,
+    clock_factor: float,
+    queues_on_wall_time: bool,
+    as_json: bool,
 ) -> None:
     """Run a pretend Amazon SES with its sandbox, quota, review and events, plus SNS, SQS and STS.
 
@@ -45,6 +55,7 @@ def simulator(
         start=start.replace(tzinfo=UTC) if start else None,
         clock_factor=clock_factor,
         world=True,
+        queues_on_wall_time=queues_on_wall_time,
     )
     wait_for(_serve(settings, as_json=as_json))
 

@@ -37,11 +37,11 @@ class Policy:
     """Our own caution.
 
     One message and `burst_seconds` of the rate may go at once: no window of w seconds holds more than rate * w + 1 +
-    rate * burst_seconds. That much is also what a worker may wake late without losing pace. `reserve` is the share of
-    the day that only urgent mail may use. A throttle narrows the rate to `narrow` of itself, at most once in
-    `narrow_seconds` and never below `narrowest`; it widens by `widen_per_second`. A day that SES says is full is asked
-    again after `day_retry_seconds` [D23: "wait up to 10 minutes"]; after a systemic refusal nothing is sent for
-    `breaker_seconds`, then one message tries.
+    rate * burst_seconds (in the sandbox: rate * w + 1). That much is also what a worker may wake late without losing
+    pace. `reserve` is the share of the day that only urgent mail may use. A throttle narrows the rate to `narrow` of
+    itself, at most once in `narrow_seconds` and never below `narrowest`; it widens by `widen_per_second`. A day that
+    SES says is full is asked again after `day_retry_seconds` [D23: "wait up to 10 minutes"]; after a systemic refusal
+    nothing is sent for `breaker_seconds`, then one message tries.
     """
 
     burst_seconds: float = 0.05
@@ -133,7 +133,7 @@ def take(state: State, wanted: int, now: float, *, day: Day, policy: Policy, urg
     rate = rate_now(state, now, policy)
     if rate <= 0:
         return Taken(state=state, granted=0, wait_seconds=policy.breaker_seconds, reason=Reason.PAUSED)
-    # The sandbox's one a second is kept to the letter: there is no pace to lose there, and it is what reviewers see.
+    # The sandbox's rate is kept to the letter: at one a second there is no pace worth a throttle.
     burst = 1 + rate * policy.burst_seconds if quota.production else 1.0
     paced = pace(state.arrival, now, wanted=int(min(wanted, left)), rate_per_second=rate, burst=burst)
     state = replace(state, arrival=paced.arrival, granted=state.granted + paced.granted)
@@ -141,7 +141,7 @@ def take(state: State, wanted: int, now: float, *, day: Day, policy: Policy, urg
         return Taken(state=state, granted=paced.granted, wait_seconds=0.0, reason=Reason.NONE)
     # Ask again when half a burst has gathered, or what is still wanted: waking for each message would cost more than
     # sending it. The other half is for waking late.
-    more = max(1, min(int(1 + rate * policy.burst_seconds / 2), wanted - paced.granted))
+    more = max(1, min(int(1 + (burst - 1) / 2), wanted - paced.granted))
     # Whole milliseconds, upwards: whoever wakes at the very instant is a rounding error too early.
     wait = max(1, ceil(1000 * (paced.arrival + (more - burst) / rate - now))) / 1000
     return Taken(state=state, granted=paced.granted, wait_seconds=wait, reason=Reason.RATE)

@@ -110,7 +110,15 @@ async def _checked(response: aiohttp.ClientResponse) -> None:
 @asynccontextmanager
 async def started(*, ready_within_seconds: float = 30.0) -> AsyncIterator[World]:
     """Start the simulator as a process, on free ports, and stop it with the block."""
-    arguments = ["simulator", "--port=0", "--dns-port=0", "--web-port=0", "--clock-factor=0", "--json"]
+    arguments = [
+        "simulator",
+        "--port=0",
+        "--dns-port=0",
+        "--web-port=0",
+        "--clock-factor=0",
+        "--queues-on-wall-time",
+        "--json",
+    ]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sendworthy", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
     )
