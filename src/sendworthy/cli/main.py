@@ -22,13 +22,11 @@ _COMMANDS = {
     "plan": "fit:plan",
     "apply": "fit:apply",
     "export": "fit:export",
-    "drill": "drill:drill",
     "request": "request:request",
     "case": "case:case",
     "up": "up:up",
     "send": "send:send",
     "messages": "records:messages",
-    "events": "records:events",
     "suppressions": "records:suppressions",
     "reputation": "records:reputation",
     "keys": "keys:keys",
@@ -55,6 +53,7 @@ class _Road(click.Group):
 
 
 @click.group(cls=_Road, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a defect.")
 @click.version_option(__version__, prog_name="sendworthy", message="%(prog)s %(version)s")
 def road() -> None:
     """Sendworthy takes a team from the Amazon SES sandbox to production access, and keeps it fit to send.
@@ -94,7 +93,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         _say(
             f"This is a defect of Sendworthy: {type(error).__name__}: {error}",
-            "Nothing was changed after this point. Run again with SENDWORTHY_DEBUG=1 and report what it prints.",
+            "Nothing was changed after this point. Run `sendworthy --debug …` and report what it prints.",
         )
         return Exit.DEFECT
     return int(result) if isinstance(result, int) else Exit.DONE

@@ -83,7 +83,7 @@ class Aws:
         budget: Budget | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._session = session or botocore.session.get_session()
+        self._session = session or session_of()
         self._endpoint_url = endpoint_url
         self._budget = budget
         self._clients: dict[tuple[str, str, float], BaseClient] = {}
@@ -183,6 +183,18 @@ def session_for(access_key_id: str, secret_access_key: str, region: str) -> boto
     session = botocore.session.Session(session_vars=deaf)
     session.set_credentials(access_key_id, secret_access_key)
     session.set_config_variable("region", region)
+    return session
+
+
+def session_of(profile: str | None = None) -> botocore.session.Session:
+    """Give the session of a profile, or of the AWS environment. Raises ConfigError for a profile that is not there."""
+    # Every AWS tool but botocore takes the Region from AWS_REGION; botocore knows only its older name.
+    region = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
+    session = botocore.session.Session(session_vars={"region": region}, profile=profile)
+    try:
+        session.get_scoped_config()
+    except exceptions.ProfileNotFound as error:
+        raise ConfigError(f"{error}.", "Check AWS_PROFILE, or the name of the profile.") from error
     return session
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 import aiohttp
 
-from sendworthy.errors import Unavailable, UntrustedEvent
+from sendworthy.errors import ConfigError, Unavailable, UntrustedEvent
 
 _LARGEST_PEM: Final = 64 * 1024
 
@@ -36,3 +38,21 @@ async def download_certificate(url: str) -> bytes:
     if len(pem) > _LARGEST_PEM:
         raise UntrustedEvent("What stands at the URL of the SNS signing certificate is too long for one.")
     return pem
+
+
+def certificate_file(path: str) -> Callable[[str], Awaitable[bytes]]:
+    """Give a source that answers every URL with one PEM file: the certificate pinned by whoever configured it.
+
+    Raises ConfigError when the file cannot be read.
+    """
+    try:
+        pem = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"The certificate {path} cannot be read: {error.strerror}.", "Check events.certificate."
+        ) from error
+
+    async def source(_url: str) -> bytes:
+        return pem
+
+    return source

@@ -78,12 +78,14 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     """`[events]`: where SES's events come from.
 
     `queues` are SQS URLs and `topics` SNS topic ARNs that are believed; empty means those named under `[ses]`.
-    `max_age_hours` is how old a signed event may be; 14 days is the longest that SQS keeps a message.
+    `max_age_hours` is how old a signed event may be; 14 days is the longest that SQS keeps a message. `certificate` is
+    a PEM file to check SNS's signatures with instead of AWS's own certificates: that of the bundled simulator.
     """
 
     queues: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     max_age_hours: int = 24 * 14
+    certificate: str = ""
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
