@@ -7,11 +7,11 @@ import json
 import urllib.request
 
 import pytest
-from tests.cli.conftest import Ended, Shell
 
 from sendworthy import errors
 from sendworthy.cli.exits import Exit, exit_for
 from sendworthy.simulator.serve import Endpoints
+from tests.cli.conftest import Ended, Shell
 
 
 def error_classes() -> list[type[errors.SendworthyError]]:

@@ -76,6 +76,14 @@ def wishes(config: Config, *, region: str, domains: tuple[str, ...]) -> Wishes:
         dead_letter_queue=f"{ses.queue}-dead",
         dmarc_policy=ses.dmarc.policy,
         dmarc_rua=ses.dmarc.rua,
+        tls_policy=ses.tls.upper(),
+        feedback_forwarding=ses.feedback_forwarding,
+        vdm=ses.vdm,
+        alarms=ses.alarms,
+        alarm_topic=ses.alarm_topic,
+        alarm_emails=config.alerts.emails if ses.alarms else (),
+        iam_policies=ses.iam_policies,
+        archive_bucket=ses.archive_bucket,
     )
 
 

@@ -29,6 +29,7 @@ from sendworthy.gateway import ses_v2
 from sendworthy.gateway.account import refresh_account
 from sendworthy.gateway.keys import Keys, Seal
 from sendworthy.gateway.own_door import check_endpoint
+from sendworthy.gateway.reads import Reads
 from sendworthy.gateway.worker import Limits, Worker
 from sendworthy.ingest.certificates import CertificateSource, SigningKeys
 from sendworthy.ingest.intake import Intake
@@ -113,6 +114,7 @@ async def station(
             now=clock.now,
             wall=WALL.now,
             on_accepted=worker.wake,
+            reads=Reads(aws, now=WALL.now),
         )
         await stack.enter_async_context(_serving(app, door))
         intakes = [

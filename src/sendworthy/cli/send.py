@@ -12,7 +12,7 @@ from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, wait_for
 from sendworthy.clients.aws import Aws, session_of
-from sendworthy.errors import ConfigError
+from sendworthy.errors import ConfigError, InvalidMessage, Rejected
 
 
 @click.command()
@@ -58,7 +58,12 @@ def send(
         params["FromEmailAddress"] = sender
     if recipients:
         params["Destination"] = {"ToAddresses": list(recipients)}
-    answer = wait_for(aws.call("sesv2", "SendEmail", **params))
+    try:
+        answer = wait_for(aws.call("sesv2", "SendEmail", **params))
+    except Rejected as error:
+        if error.code not in {"BadRequestException", "ParamValidation"}:
+            raise
+        raise InvalidMessage(error.happened, "Nothing was sent. Correct the message and try again.") from error
     if as_json:
         print_json({"schema": "sendworthy.sent/1", "message_id": answer["MessageId"]})
     else:

@@ -31,7 +31,8 @@ def up(*, region: str | None, role: str, config_path: Path | None) -> None:
     sendworthy up
     """
     del role  # one process runs every role on SQLite
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("sendworthy").setLevel(logging.INFO)
     wait_for(_up(loaded_config(config_path).config, region=region))
 
 

@@ -18,9 +18,18 @@ from starlette.responses import Response as HttpResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sendworthy.errors import InvalidMessage, SendRefused, SendworthyError, StoreUnavailable
+from sendworthy.errors import (
+    Denied,
+    InvalidMessage,
+    ProviderError,
+    SendRefused,
+    SendworthyError,
+    StoreUnavailable,
+    Throttled,
+)
 from sendworthy.gateway.acceptance import Origin, read_send_email
 from sendworthy.gateway.keys import Key, Keys
+from sendworthy.gateway.reads import OPERATIONS, Reads, code_and_words
 from sendworthy.pacing import governor
 from sendworthy.pacing.governor import State
 from sendworthy.store.store import Store
@@ -73,7 +82,9 @@ class Door:
         now: Callable[[], datetime],
         wall: Callable[[], datetime],
         on_accepted: Callable[[], None],
+        reads: Reads | None,
     ) -> None:
+        self._reads = reads
         self._store = store
         self._keys = keys
         self._service = service
@@ -124,8 +135,21 @@ class Door:
                 return await self._send_email(call, key, request.headers.get("amz-sdk-invocation-id", ""))
             case "GetAccount":
                 return await self._get_account()
+            case operation if operation in OPERATIONS and self._reads is not None:
+                return await self._read_of_aws(self._reads, call)
             case _:
                 raise WireError("NotFoundException", f"{call.operation} is not offered by this gateway.", 404)
+
+    async def _read_of_aws(self, reads: Reads, call: Call) -> dict[str, Any]:
+        try:
+            return await reads.answer(call.operation, call.params)
+        except Denied as error:
+            # The application's key is good; it is ours that may not read. Its SDK must not be told to change its own.
+            raise WireError("InternalServiceErrorException", "Amazon SES could not be asked.", 500) from error
+        except ProviderError as error:
+            code, words = code_and_words(error)
+            status = 429 if isinstance(error, Throttled) else 404 if code == "NotFoundException" else 500
+            raise WireError(code, words, status if code != "BadRequestException" else 400) from error
 
     async def _send_email(self, call: Call, key: Key, invocation_id: str) -> dict[str, Any]:
         origin = Origin(
@@ -173,9 +197,10 @@ def app(
     now: Callable[[], datetime],
     wall: Callable[[], datetime],
     on_accepted: Callable[[], None] = lambda: None,
+    reads: Reads | None = None,
 ) -> Starlette:
     """Give the inside door: the SES v2 API on every path but /healthz and /readyz."""
-    door: ASGIApp = Door(store, keys, service, lane=lane, now=now, wall=wall, on_accepted=on_accepted)
+    door: ASGIApp = Door(store, keys, service, lane=lane, now=now, wall=wall, on_accepted=on_accepted, reads=reads)
 
     async def healthz(_: HttpRequest) -> HttpResponse:
         return JSONResponse({"status": "ok"})
