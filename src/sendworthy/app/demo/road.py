@@ -30,6 +30,7 @@ from sendworthy.audit.runner import AuditReport, run
 from sendworthy.clients.aws import Aws, session_for
 from sendworthy.clients.provision import Outcome
 from sendworthy.config import Config, load
+from sendworthy.errors import SendworthyError
 from sendworthy.gateway.keys import Key
 from sendworthy.provision.dns import table
 from sendworthy.provision.plan import Plan
@@ -298,10 +299,22 @@ async def travelled(folder: Path, *, days: int, tell: Teller) -> AsyncIterator[J
             began = time.monotonic()
             try:
                 await stage(journey)
-            except StageFailed as error:
+            except (StageFailed, SendworthyError) as error:
                 raise DemoFailed(title, str(error)) from error
+            except ExceptionGroup as group:
+                first = _first(group)
+                if not isinstance(first, SendworthyError):
+                    raise
+                raise DemoFailed(title, str(first)) from group
             journey.seconds[title] = time.monotonic() - began
         yield journey
+
+
+def _first(error: BaseException) -> BaseException:
+    """Give the first error of a group of tasks, however deep it lies."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _audit(journey: Journey) -> AuditReport:

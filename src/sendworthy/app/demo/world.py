@@ -95,10 +95,13 @@ class World:
             return found
 
     async def _post(self, door: str, body: dict[str, Any]) -> dict[str, Any]:
-        async with self._door.post(f"/_sim/{door}", json=body) as response:
-            await _checked(response)
-            answer: dict[str, Any] = await response.json()
-            return answer
+        try:
+            async with self._door.post(f"/_sim/{door}", json=body) as response:
+                await _checked(response)
+                answer: dict[str, Any] = await response.json()
+                return answer
+        except aiohttp.ClientError as error:
+            raise Unavailable(f"The simulator does not answer: {type(error).__name__}.") from error
 
 
 async def _checked(response: aiohttp.ClientResponse) -> None:
