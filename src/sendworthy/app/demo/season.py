@@ -36,6 +36,7 @@ class Season:
     """What was measured: `by_status` from our ledger, the rest from the simulator's outbox."""
 
     accepted: int
+    left_ses: int
     by_status: dict[Status, int]
     days: float
     waited_for_the_next_day: int
@@ -134,7 +135,8 @@ async def _take_events(running: Station, *, drain: bool) -> None:
 async def _measured(
     running: Station, world: World, *, began: datetime, handed: int, waited: int, rate: float
 ) -> Season:
-    outbox = [one for one in await world.outbox(limit=10_000) if datetime.fromisoformat(one["at"]) >= began]
+    from_then = began.replace(microsecond=0)  # the outbox dates by the millisecond
+    outbox = [one for one in await world.outbox(limit=10_000) if datetime.fromisoformat(one["at"]) >= from_then]
     times = sorted(datetime.fromisoformat(one["at"]) for one in outbox)
     tags = Counter(one["tags"][DELIVERY_TAG][0] for one in outbox)
     per_address = Counter(one["to"][0] for one in outbox)
@@ -143,6 +145,7 @@ async def _measured(
     counted = await running.store.counts(began)
     return Season(
         accepted=handed,
+        left_ses=len(outbox),
         by_status={status: counted.of(status) for status in Status if counted.of(status)},
         days=(times[-1] - began) / _DAY,
         waited_for_the_next_day=waited,
@@ -185,6 +188,7 @@ def _judge(season: Season, *, total: int, per_day: int, rate: float) -> None:
     expect(season.accepted == total == ended, f"{season.accepted} were accepted and {ended} are on record")
     left = {status for status in season.by_status if status in {Status.SENDING, Status.UNCERTAIN, Status.SENT}}
     expect(not left, f"some deliveries have no outcome: {', '.join(left)}")
+    expect(season.left_ses == total - season.by_status.get(Status.SUPPRESSED, 0), "our record and SES's outbox differ")
     expect(season.twice == 0, f"{season.twice} messages were sent twice")
     expect(season.highest_per_second <= rate, f"{season.highest_per_second} went out in one second")
     expect(season.highest_per_day <= per_day, f"{season.highest_per_day} went out in 24 hours")
