@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
+
 from tests.simulator.conftest import Desk
 
 DETAILS = {"MailType": "TRANSACTIONAL", "WebsiteURL": "https://fernhill.test"}
@@ -112,3 +113,33 @@ def test_reasons_for_suppression_are_kept(desk: Desk) -> None:
     assert desk.ses.get_account()["SuppressionAttributes"]["SuppressedReasons"] == ["COMPLAINT"]
     desk.ses.put_account_suppression_attributes(SuppressedReasons=[])
     assert desk.ses.get_account()["SuppressionAttributes"]["SuppressedReasons"] == []
+
+
+def test_the_attributes_of_the_account_are_kept(desk: Desk) -> None:
+    validation = {
+        "ConditionThreshold": {
+            "ConditionThresholdEnabled": "ENABLED",
+            "OverallConfidenceThreshold": {"ConfidenceVerdictThreshold": "HIGH"},
+        }
+    }
+    desk.ses.put_account_suppression_attributes(ValidationAttributes=validation)
+    assert desk.ses.get_account()["SuppressionAttributes"] == {
+        "SuppressedReasons": ["BOUNCE", "COMPLAINT"],
+        "ValidationAttributes": validation,
+    }
+    desk.ses.put_account_dedicated_ip_warmup_attributes(AutoWarmupEnabled=False)
+    assert desk.ses.get_account()["DedicatedIpAutoWarmupEnabled"] is False
+
+
+def test_vdm_is_off_until_it_is_switched_on(desk: Desk) -> None:
+    assert desk.ses.get_account()["VdmAttributes"] == {"VdmEnabled": "DISABLED"}
+    dashboard = {"DashboardAttributes": {"EngagementMetrics": "ENABLED"}}
+    desk.ses.put_account_vdm_attributes(VdmAttributes={"VdmEnabled": "ENABLED"} | dashboard)
+    assert desk.ses.get_account()["VdmAttributes"] == {
+        "VdmEnabled": "ENABLED",
+        "DashboardAttributes": {"EngagementMetrics": "ENABLED"},
+        "GuardianAttributes": {"OptimizedSharedDelivery": "DISABLED"},
+    }
+    desk.ses.put_account_vdm_attributes(VdmAttributes={"VdmEnabled": "DISABLED"} | dashboard)
+    assert desk.ses.get_account()["VdmAttributes"] == {"VdmEnabled": "DISABLED"}
+    assert desk.elsewhere(region="eu-west-1").ses.get_account()["VdmAttributes"] == {"VdmEnabled": "DISABLED"}

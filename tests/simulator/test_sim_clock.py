@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendworthy.simulator.clock import SimulatedClock
+from sendworthy.simulator.clock import END, SimulatedClock
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -60,6 +60,17 @@ def test_naive_times_and_steps_back_are_refused() -> None:
     for seconds in (-1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="advances"):
             clock.advance(seconds)
+
+
+def test_time_ends_before_dates_do() -> None:
+    wall = Wall()
+    clock = SimulatedClock(start=END - timedelta(days=1), factor=1_000_000, monotonic=wall)
+    wall.seconds += 3600
+    assert clock.now() == END
+    with pytest.raises(ValueError, match="ends"):
+        clock.advance(1)
+    with pytest.raises(ValueError, match="ends"):
+        clock.set(datetime(9999, 1, 1, tzinfo=UTC))
 
 
 @given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 5000)), max_size=20))

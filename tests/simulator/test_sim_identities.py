@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.simulator.conftest import Desk, Start
 
 from sendworthy.simulator.serve import Settings
+from tests.simulator.conftest import Desk, Start
 
 
 def status(desk: Desk, name: str = "fernhill.test") -> str:
@@ -14,6 +14,11 @@ def status(desk: Desk, name: str = "fernhill.test") -> str:
 def mail_from(desk: Desk) -> str:
     found = desk.ses.get_email_identity(EmailIdentity="fernhill.test")
     return str(found["MailFromAttributes"]["MailFromDomainStatus"])
+
+
+def bounces_to(desk: Desk, message_id: str = "") -> str:
+    found = desk.admin("GET", "outbox")
+    return next(str(each["mail_from"]) for each in reversed(found) if message_id in {"", each["message_id"]})
 
 
 def code_of(caught: pytest.ExceptionInfo[ClientError]) -> tuple[str, str, int]:
@@ -214,12 +219,46 @@ def test_attributes_of_an_identity_are_kept(desk: Desk) -> None:
     assert "ConfigurationSetName" not in desk.ses.get_email_identity(**name)
 
 
-def test_own_dkim_keys_are_not_simulated_and_say_so(desk: Desk) -> None:
-    with pytest.raises(ClientError, match="Only Easy DKIM"):
+def test_an_address_takes_no_dkim_keys(desk: Desk) -> None:
+    with pytest.raises(ClientError, match="domain identity"):
         desk.ses.create_email_identity(
-            EmailIdentity="example.com",
+            EmailIdentity="ann@example.com",
             DkimSigningAttributes={"DomainSigningSelector": "s", "DomainSigningPrivateKey": "QUFB"},
         )
+    desk.ses.create_email_identity(EmailIdentity="ann@example.com")
+    with pytest.raises(ClientError, match="domain identity"):
+        desk.ses.put_email_identity_dkim_signing_attributes(
+            EmailIdentity="ann@example.com", SigningAttributesOrigin="AWS_SES"
+        )
+
+
+def test_the_start_of_authority_is_shown_as_it_was_found(desk: Desk) -> None:
+    desk.verified_domain()
+    assert desk.ses.get_email_identity(EmailIdentity="fernhill.test")["VerificationInfo"]["SOARecord"] == {
+        "PrimaryNameServer": "ns1.fernhill.test",
+        "AdminEmail": "hostmaster.fernhill.test",
+        "SerialNumber": 1,
+    }
+
+
+def test_bounces_go_to_the_custom_mail_from_only_while_it_is_verified(desk: Desk) -> None:
+    desk.verified_domain()
+    message_id = desk.send("x@fernhill.test")
+    assert bounces_to(desk) == f"{message_id}@amazonses.com"
+    west = desk.elsewhere(region="eu-west-1")
+    west.verified_domain()
+    west_id = west.send("success@simulator.amazonses.com")
+    assert bounces_to(west) == f"{west_id}@eu-west-1.amazonses.com"
+    name = {"EmailIdentity": "fernhill.test"}
+    desk.ses.put_email_identity_mail_from_attributes(**name, MailFromDomain="bounce.fernhill.test")
+    assert bounces_to(desk, desk.send("x@fernhill.test")).endswith("@amazonses.com")
+    desk.add_to_zone(
+        "bounce IN MX 10 feedback-smtp.us-east-1.amazonses.com.", 'bounce IN TXT "v=spf1 include:amazonses.com ~all"'
+    )
+    assert mail_from(desk) == "SUCCESS"
+    desk.advance(60)
+    message_id = desk.send("x@fernhill.test")
+    assert bounces_to(desk) == f"{message_id}@bounce.fernhill.test"
 
 
 def test_each_region_is_an_account_of_its_own(desk: Desk) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sendworthy.simulator.accepted import Accepted, read_headers
-from sendworthy.simulator.events import Happening, Kind, event, happenings
+from sendworthy.simulator.aftermath import happenings
+from sendworthy.simulator.events import Happening, Kind, event
 from sendworthy.simulator.fates import Fate, accident_of, fate_of, is_mailbox_simulator
 
 SENT = datetime(2026, 11, 2, 9, 0, 0, 123_000, tzinfo=UTC)
@@ -52,13 +53,41 @@ def test_headers_and_attachments_of_a_simple_message_are_in_it() -> None:
         "Attachments": [
             {"RawContent": b"%PDF", "FileName": "receipt.pdf", "ContentType": "application/pdf"},
             {"RawContent": b"?", "FileName": "odd", "ContentType": "no media type; at all"},
+            {
+                "RawContent": b"\x89PNG",
+                "FileName": "grüße.png",
+                "ContentType": "image/png",
+                "ContentDisposition": "INLINE",
+                "ContentId": "logo",
+                "ContentDescription": "Our logo",
+            },
+            {
+                "RawContent": b"plain",
+                "FileName": "a.txt",
+                "ContentType": "text/plain",
+                "ContentTransferEncoding": "SEVEN_BIT",
+            },
+            {"RawContent": b"\xff", "FileName": "b.bin", "ContentTransferEncoding": "SEVEN_BIT"},
+            {"RawContent": b"a=b", "FileName": "c.bin", "ContentTransferEncoding": "QUOTED_PRINTABLE"},
         ],
     }
     read = email.message_from_bytes(message(simple=simple).source(), policy=email.policy.default)
     assert read["list-unsubscribe"] == "<https://example.com/u/1>"
     assert read["bcc"] is None
-    kinds = [(part.get_content_type(), part.get_content()) for part in read.iter_attachments()]
-    assert kinds == [("application/pdf", b"%PDF"), ("application/octet-stream", b"?")]
+    pdf, odd, logo, text, high, quoted = read.iter_attachments()
+    assert [(part.get_content_type(), part.get_content()) for part in (pdf, odd)] == [
+        ("application/pdf", b"%PDF"),
+        ("application/octet-stream", b"?"),
+    ]
+    assert (logo["content-disposition"].content_disposition, logo["content-id"], logo["content-description"]) == (
+        "inline",
+        "<logo>",
+        "Our logo",
+    )
+    assert logo.get_filename() == "grüße.png"
+    encodings = [part["content-transfer-encoding"] for part in (pdf, text, high, quoted)]
+    assert encodings == ["base64", "7bit", "base64", "quoted-printable"]
+    assert (high.get_content(), quoted.get_content()) == (b"\xff", b"a=b")
 
 
 def test_a_raw_message_keeps_its_headers_but_for_those_that_ses_writes() -> None:

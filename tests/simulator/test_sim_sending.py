@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
-from tests.simulator.conftest import START, Desk, Start, simple
 
 from sendworthy.simulator.serve import Settings
+from tests.simulator.conftest import START, Desk, Start, simple
 
 UNVERIFIED = "Email address is not verified. The following identities failed the check in region US-EAST-1: "
 
@@ -124,7 +124,7 @@ def test_an_address_that_is_none_is_refused(desk: Desk, to: str, text: str) -> N
 def test_content_of_no_or_two_kinds_and_unbuilt_kinds_are_refused(desk: Desk) -> None:
     desk.verified_domain()
     both = simple() | raw("From: shop@fernhill.test", "", "hi")
-    for content in ({}, both, {"Template": {"TemplateName": "t"}}):
+    for content in ({}, both):
         assert refusal(desk, "x@fernhill.test", Content=content)[0] == "BadRequestException"
     assert "TenantName is not simulated" in refusal(desk, "x@fernhill.test", TenantName="t")[1]
     twice = simple()
@@ -134,6 +134,17 @@ def test_content_of_no_or_two_kinds_and_unbuilt_kinds_are_refused(desk: Desk) ->
         desk.ses.send_email(FromEmailAddress="shop@fernhill.test", Content=simple())
     with pytest.raises(ClientError, match="From"):
         desk.ses.send_email(Destination={"ToAddresses": ["x@fernhill.test"]}, Content=simple())
+
+
+@pytest.mark.parametrize("member", ["FileName", "ContentId", "ContentDescription", "ContentType"])
+def test_an_attachment_cannot_smuggle_headers(desk: Desk, member: str) -> None:
+    desk.verified_domain()
+    content = simple()
+    content["Simple"]["Attachments"] = [
+        {"RawContent": b"x", "FileName": "x.txt"} | {member: "a/b\r\nBcc: y@example.com"}
+    ]
+    assert refusal(desk, "x@fernhill.test", Content=content)[0] == "BadRequestException"
+    assert outbox(desk) == []
 
 
 def test_a_message_is_40_megabytes_at_most(desk: Desk) -> None:
@@ -229,7 +240,8 @@ def test_a_raw_message_takes_its_envelope_tags_and_set_from_its_headers(desk: De
     assert found["configuration_set"] == "main"
     assert (found["tags"]["order"], found["tags"]["kind"]) == (["17"], ["receipt"])
     assert "Bcc" not in found["source"]
-    assert "X-SES" not in found["source"]
+    assert "X-SES-MESSAGE-TAGS" not in found["source"]
+    assert "X-SES-CONFIGURATION-SET" not in found["source"]
 
 
 def test_parameters_win_over_headers_and_are_not_merged(desk: Desk) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.simulator.conftest import START, Desk, Start
 
 from sendworthy.simulator.serve import Settings
 from sendworthy.simulator.sqs import md5_of_attributes
+from tests.simulator.conftest import START, Desk, Start
 
 
 def code(call: Any, **params: Any) -> str:
@@ -96,7 +96,7 @@ def test_what_cannot_be_subscribed_or_published_is_refused(desk: Desk) -> None:
     subscribe, publish = desk.sns.subscribe, desk.sns.publish
     assert code(subscribe, TopicArn=topic, Protocol="https", Endpoint="https://example.com") == "InvalidParameter"
     assert code(subscribe, TopicArn=topic, Protocol="sqs", Endpoint="queue") == "InvalidParameter"
-    wrong = {"FilterPolicy": "{}"}
+    wrong = {"FilterPolicy": "[]"}
     queue = "arn:aws:sqs:us-east-1:111122223333:q"
     assert code(subscribe, TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=wrong) == "InvalidParameter"
     assert code(subscribe, TopicArn=topic + "x", Protocol="sqs", Endpoint=queue) == "NotFound"
@@ -285,3 +285,15 @@ def test_an_empty_long_poll_lasts_as_long_as_it_was_told(desk: Desk) -> None:
     assert 0.9 < time.monotonic() - started < 5
     desk.sqs.delete_queue(QueueUrl=queue)
     assert code(desk.sqs.receive_message, QueueUrl=queue) == "AWS.SimpleQueueService.NonExistentQueue"
+
+
+def test_queues_are_tagged_and_name_the_queues_whose_dead_letters_they_take(desk: Desk) -> None:
+    dead = plain_queue(desk, "dead")
+    redrive = json.dumps({"deadLetterTargetArn": desk.arn_of(dead), "maxReceiveCount": 3})
+    live = plain_queue(desk, "live", RedrivePolicy=redrive)
+    assert desk.sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [live]
+    assert desk.sqs.list_dead_letter_source_queues(QueueUrl=live)["queueUrls"] == []
+    desk.sqs.tag_queue(QueueUrl=live, Tags={"team": "shop", "stage": "test"})
+    desk.sqs.untag_queue(QueueUrl=live, TagKeys=["stage", "gone"])
+    assert desk.sqs.list_queue_tags(QueueUrl=live)["Tags"] == {"team": "shop"}
+    assert "Tags" not in desk.sqs.list_queue_tags(QueueUrl=dead)

@@ -7,11 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
-from email.parser import BytesHeaderParser
-from email.policy import SMTP, compat32
+from email.parser import BytesHeaderParser, BytesParser
+from email.policy import SMTP, compat32, default
 from email.utils import format_datetime
 from typing import Any
 
+from sendworthy.simulator.dkim import Signing, signed
+
+OUTGOING_IP = "192.0.2.10"
+"""The address that mail leaves from; the SPF record of the pretend amazonses.com admits it."""
+
+_LONGEST_LINE = 998  # RFC 5322 section 2.1.1
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _MEDIA_TYPE = re.compile(r"((?!multipart|message)[a-z]+)/([a-z0-9.+-]+)", re.IGNORECASE)
 _FIELD = re.compile(rb"(?m)^([!-9;-~]+)[ \t]*:(.*(?:\r?\n[ \t].*)*)\r?\n?")
@@ -23,7 +29,8 @@ _REPLACED = frozenset({"date", "message-id", "return-path", "bcc"})
 class Accepted:
     """One accepted SendEmail. `recipients` are the envelope's; `tags` name -> values, AWS's automatic ones included.
 
-    The content is `raw` (the MIME text as given) or `simple` (the Simple parameter); the source is made when asked.
+    The content is `raw` (the MIME text as given) or `simple` (the Simple parameter, or what a template was rendered
+    to); the source is made, and signed, when asked. `mail_from` is the envelope's sender, where bounces would go.
     """
 
     message_id: str
@@ -43,6 +50,8 @@ class Accepted:
     tags: Mapping[str, Sequence[str]]
     raw: bytes | None = None
     simple: Mapping[str, Any] | None = None
+    mail_from: str = ""
+    signings: tuple[Signing, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -59,13 +68,34 @@ class Accepted:
 
     def headers(self) -> list[tuple[str, str]]:
         """Name and unfolded value of each header of the source."""
-        return [(name, value.strip()) for name, value in split_fields(_head(self.source()))]
+        return [(name, value.strip()) for name, value in split_fields(_head(self.content()))]
 
-    def source(self) -> bytes:
-        """Return the whole message with CRLF line ends, as it would go out."""
+    def content(self) -> bytes:
+        """Return the whole message with CRLF line ends, before it is signed."""
         if self.raw is not None:
             return _rewritten(self, self.raw)
         return _composed(self, self.simple or {})
+
+    def source(self) -> bytes:
+        """Return the whole message as it would go out: with SES's own headers, signed by those who sign it."""
+        if not self.signings:
+            return self.content()
+        # Both headers are SES's own [K]; Feedback-ID is what Gmail's feedback loop groups by.
+        own = (
+            f"Feedback-ID: ::1.{self.region}.{self.account_id}:AmazonSES\r\n"
+            f"X-SES-Outgoing: {self.at:%Y.%m.%d}-{OUTGOING_IP}\r\n"
+        )
+        return signed(own.encode() + self.content(), self.signings, self.at)
+
+    def html(self) -> str:
+        """Return the HTML body, empty where there is none."""
+        if self.simple is not None:
+            return str(((self.simple.get("Body") or {}).get("Html") or {}).get("Data", ""))
+        found = BytesParser(policy=default).parsebytes(self.raw or b"").get_body(("html",))
+        try:
+            return str(found.get_content()) if found is not None else ""
+        except (LookupError, ValueError):  # a charset or an encoding that nobody can read
+            return ""
 
 
 def read_headers(raw: bytes) -> Mapping[str, str]:
@@ -127,16 +157,32 @@ def _composed(message: Accepted, simple: Mapping[str, Any]) -> bytes:
             built.add_alternative(html, subtype="html")
     else:
         built.set_content(html, subtype="html")
-    for attachment in simple.get("Attachments", ()):
+    for attachment in simple.get("Attachments") or ():
         kind = _MEDIA_TYPE.match(str(attachment.get("ContentType", "")))
+        described = str(attachment.get("ContentDescription", ""))
         built.add_attachment(
             attachment["RawContent"],
             maintype=kind[1] if kind else "application",
             subtype=kind[2] if kind else "octet-stream",
-            filename=attachment.get("FileName"),
-            cid=f"<{attachment['ContentId']}>" if "ContentId" in attachment else None,
+            cte=_encoding(attachment),
+            disposition=str(attachment.get("ContentDisposition", "ATTACHMENT")).lower(),
+            filename=_encodable(attachment.get("FileName")),
+            cid=f"<{_encodable(attachment['ContentId'])}>" if "ContentId" in attachment else None,
+            headers=[f"Content-Description: {_encodable(described)}"] if described else None,
         )
     return built.as_bytes()
+
+
+def _encoding(attachment: Mapping[str, Any]) -> str:
+    """Return the encoding that was asked for, where the content bears it; else base64."""
+    content = bytes(attachment["RawContent"])
+    match attachment.get("ContentTransferEncoding"):
+        case "QUOTED_PRINTABLE":
+            return "quoted-printable"
+        case "SEVEN_BIT" if content.isascii() and max(map(len, content.splitlines()), default=0) <= _LONGEST_LINE:
+            return "7bit"
+        case _:
+            return "base64"
 
 
 def _one_line(text: object) -> str:

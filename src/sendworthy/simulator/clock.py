@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+END = datetime(9000, 1, 1, tzinfo=UTC)
+"""Where simulated time ends: far enough from the last date there is that rules may plan beyond it."""
+
 
 class SimulatedClock:
     """Aware UTC that runs `factor` simulated seconds per wall second; 0 stands still until advanced.
@@ -57,9 +60,11 @@ class SimulatedClock:
     def _read(self) -> datetime:
         if not self._factor:
             return self._origin
-        return self._origin + timedelta(seconds=(self._monotonic() - self._wall) * self._factor)
+        return min(END, self._origin + timedelta(seconds=(self._monotonic() - self._wall) * self._factor))
 
     def _restart(self, at: datetime) -> datetime:
+        if at > END:
+            raise ValueError(f"the simulated clock ends at {END:%Y-%m-%d}")
         self._origin, self._wall = at, self._monotonic()
         return at
 

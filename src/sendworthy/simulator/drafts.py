@@ -1,13 +1,17 @@
-"""Reads a SendEmail request: who writes to whom with what, from parameters and headers. Judges nothing but shape."""
+"""Reads a request to send: who writes to whom with what, from parameters and headers. Judges nothing but shape."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import getaddresses, parseaddr
 from typing import Any
 
+from sendworthy.simulator import ses_templates
 from sendworthy.simulator.accepted import read_headers
+from sendworthy.simulator.aftermath import EVERYTHING, Tracking
+from sendworthy.simulator.handlebars import TemplateError
+from sendworthy.simulator.holdings import Holdings
 from sendworthy.wire.errors import WireError
 
 # The test file of the European Institute for Computer Antivirus Research, bare and as base64 begins it.
@@ -16,7 +20,11 @@ _EICAR = (b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE", b"WDVPIVAlQEFQWzRcUFpYNTQoUF4p"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A request to send, read but not judged. `size` is in bytes; `also_verified` need an identity as `sender` does."""
+    """A request to send, read but not judged. `size` is in bytes; `also_verified` need an identity as `sender` does.
+
+    `failure` is the template's name and what was wrong, where rendering failed; `managed` the contact list and topic;
+    `feedback` the address that bounces go to and the ARN of the identity that lends it, where one is named.
+    """
 
     from_header: str
     sender: str
@@ -31,6 +39,12 @@ class Draft:
     simple: dict[str, Any] | None
     size: int
     bad_content: bool
+    identity_arn: str = ""
+    feedback: tuple[str, str] | None = None
+    managed: tuple[str, str] | None = None
+    tracking: Tracking = EVERYTHING
+    failure: tuple[str, str] | None = None
+    template: str | None = None
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -43,25 +57,38 @@ def address(text: str) -> str:
     return parseaddr(text)[1] if "<" in text else text.strip()
 
 
-def read_draft(params: dict[str, Any]) -> Draft:
-    """Read the parameters of SendEmail. Raises WireError for content that is not simulated."""
+def read_draft(params: dict[str, Any], holdings: Holdings) -> Draft:
+    """Read the parameters of SendEmail; a template is rendered. Raises WireError for what is not simulated."""
     content, destination = params["Content"], params.get("Destination") or {}
-    if "Template" in content:
-        raise WireError("BadRequestException", "Template content is not simulated: send Simple or Raw.")
-    if ("Raw" in content) == ("Simple" in content):
+    if len(content) != 1 or not content.keys() <= {"Raw", "Simple", "Template"}:
         raise WireError("BadRequestException", "Exactly one of Raw, Simple and Template content must be given.")
-    for unbuilt in ("ListManagementOptions", "EndpointId", "TenantName", "FromEmailAddressIdentityArn"):
+    for unbuilt in ("EndpointId", "TenantName"):
         if params.get(unbuilt):
             raise WireError("BadRequestException", f"{unbuilt} is not simulated.")
     given_tags = {tag["Name"]: tag["Value"] for tag in params.get("EmailTags") or ()}
-    read = _read_raw if "Raw" in content else _read_simple
-    return read(params, content, destination, given_tags)
+    if "Raw" in content:
+        return _read_raw(params, content, destination, given_tags)
+    if "Simple" in content:
+        return _read_simple(params, content["Simple"], destination, given_tags)
+    name, simple, failure = _rendered(content["Template"], holdings)
+    draft = _read_simple(params, simple, destination, given_tags)
+    return replace(draft, template=name, failure=failure)
+
+
+def _rendered(template: dict[str, Any], holdings: Holdings) -> tuple[str, dict[str, Any], tuple[str, str] | None]:
+    """Return the template's name, Simple content, and what was wrong: a message that cannot be rendered is accepted."""
+    name, content = ses_templates.content_of(holdings, template)
+    data = ses_templates.read_data(template.get("TemplateData") or "{}")
+    more = {key: template[key] for key in ("Headers", "Attachments") if template.get(key)}
+    try:
+        return name, ses_templates.render(content, data) | more, None
+    except TemplateError as error:
+        return name, {"Subject": {"Data": ""}, "Body": {}} | more, (name, str(error))
 
 
 def _read_simple(
-    params: dict[str, Any], content: dict[str, Any], destination: dict[str, Any], tags: dict[str, str]
+    params: dict[str, Any], simple: dict[str, Any], destination: dict[str, Any], tags: dict[str, str]
 ) -> Draft:
-    simple = content["Simple"]
     from_header = params.get("FromEmailAddress") or ""
     body = simple.get("Body") or {}
     texts = [str((body.get(part) or {}).get("Data", "")) for part in ("Text", "Html")]
@@ -71,6 +98,7 @@ def _read_simple(
         from_header=from_header,
         sender=address(from_header),
         also_verified=(address(feedback),) if feedback else (),
+        feedback=_feedback(params, ""),
         to=tuple(destination.get("ToAddresses") or ()),
         cc=tuple(destination.get("CcAddresses") or ()),
         bcc=tuple(destination.get("BccAddresses") or ()),
@@ -82,6 +110,9 @@ def _read_simple(
         size=sum(len(text.encode("utf-8", "replace")) for text in texts)
         + sum(len(each) * 4 // 3 for each in attachments),
         bad_content=any(_EICAR[0] in each for each in attachments),
+        identity_arn=params.get("FromEmailAddressIdentityArn") or "",
+        managed=_managed(params, ""),
+        tracking=_tracking(params),
     )
 
 
@@ -104,6 +135,7 @@ def _read_raw(
         from_header=from_header,
         sender=address(from_header),
         also_verified=tuple(each for each in also if each),
+        feedback=_feedback(params, headers.get("x-ses-return-path-arn", "")),
         to=tuple(destination.get("ToAddresses") or ()) if named else shown_to,
         cc=tuple(destination.get("CcAddresses") or ()) if named else shown_cc,
         bcc=tuple(destination.get("BccAddresses") or ()) if named else _listed(headers.get("bcc", "")),
@@ -114,6 +146,31 @@ def _read_raw(
         simple=None,
         size=len(raw),
         bad_content=any(mark in raw for mark in _EICAR),
+        identity_arn=params.get("FromEmailAddressIdentityArn")
+        or headers.get("x-ses-source-arn", headers.get("x-ses-from-arn", "")),
+        managed=_managed(params, headers.get("x-ses-list-management-options", "")),
+        tracking=_tracking(params),
+    )
+
+
+def _feedback(params: dict[str, Any], header: str) -> tuple[str, str] | None:
+    arn, given = params.get("FeedbackForwardingEmailAddressIdentityArn") or header, "FeedbackForwardingEmailAddress"
+    return (address(params[given]), arn) if arn and params.get(given) else None
+
+
+def _managed(params: dict[str, Any], header: str) -> tuple[str, str] | None:
+    """Return contact list and topic, from ListManagementOptions or `{contactListName}; topic={topicName}` [D23]."""
+    options = params.get("ListManagementOptions")
+    if options:
+        return options["ContactListName"], options.get("TopicName") or ""
+    name, _, topic = header.partition(";")
+    return (name.strip(), topic.strip().removeprefix("topic=").strip()) if name.strip() else None
+
+
+def _tracking(params: dict[str, Any]) -> Tracking:
+    given = (params.get("ConfigurationOverrides") or {}).get("Tracking") or {}
+    return Tracking(
+        opens=given.get("OpenTrackingEnabled") != "DISABLED", clicks=given.get("ClickTrackingEnabled") != "DISABLED"
     )
 
 

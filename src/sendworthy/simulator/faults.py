@@ -22,7 +22,10 @@ class FaultKind(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One switched-on fault. `operation` may be `*`; `times` counts down, -1 is for ever; empty words are AWS's own."""
+    """One switched-on fault. `operation` may be `*`; `times` counts down, -1 is for ever; empty words are AWS's own.
+
+    `share` of the calls fail, evenly spread rather than by chance: at 0.25 every fourth.
+    """
 
     operation: str
     kind: FaultKind
@@ -31,6 +34,15 @@ class Fault:
     code: str = ""
     message: str = ""
     status: int = 0
+    share: float = 1.0
+    owed: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none. Raises ValueError."""
+        if not 0 < self.share <= 1:
+            raise ValueError("`share` is above 0 and at most 1")
+        if not 0 <= self.seconds <= 3600:
+            raise ValueError("`seconds` is between 0 and 3600")
 
 
 @dataclass(slots=True)
@@ -58,6 +70,10 @@ class Faults:
             return None
         for fault in self._active:
             if fault.operation in {"*", operation}:
+                fault.owed += fault.share
+                if fault.owed < 1 - 1e-9:
+                    continue
+                fault.owed -= 1
                 if fault.times > 0:
                     fault.times -= 1
                     if not fault.times:

@@ -12,10 +12,11 @@ import dns.rdatatype
 import dns.resolver
 
 from sendworthy.simulator.state import Account, Identity
+from sendworthy.simulator.v1_verification import better, judge_token
 from sendworthy.simulator.verification import (
     Answer,
     Outcome,
-    dkim_names,
+    dkim_questions,
     due,
     explain,
     judge_dkim,
@@ -24,7 +25,7 @@ from sendworthy.simulator.verification import (
 )
 
 Ask = Callable[[str, str], Awaitable[Answer]]
-"""Ask DNS for a name and a type (CNAME, MX, TXT); never raises for what DNS answers."""
+"""Ask DNS for a name and a type (CNAME, MX, TXT, SOA); never raises for what DNS answers."""
 
 
 def asking(server: str, *, timeout_seconds: float = 3.0) -> Ask:
@@ -59,14 +60,13 @@ async def look(account: Account, identities: Iterable[Identity], *, ask: Ask, no
 
 def is_due(identity: Identity, now: datetime) -> bool:
     """Whether a domain identity has anything to look up now."""
-    if identity.dkim is None and identity.mail_from is None:
-        return False
-    parts = [part.status for part in (identity.dkim, identity.mail_from) if part is not None]
+    parts = [part.status for part in (identity.dkim, identity.mail_from, identity.token) if part is not None]
     return any(due(status, last_checked=identity.last_checked, now=now) for status in parts)
 
 
 async def _look_at(account: Account, identity: Identity, ask: Ask, now: datetime) -> None:
     await asyncio.gather(_look_at_dkim(identity, ask, now), _look_at_mail_from(account, identity, ask, now))
+    await _look_at_token(identity, ask, now)
     identity.last_checked = now
 
 
@@ -74,16 +74,45 @@ async def _look_at_dkim(identity: Identity, ask: Ask, now: datetime) -> None:
     dkim = identity.dkim
     if dkim is None or not due(dkim.status, last_checked=identity.last_checked, now=now):
         return
-    answers = await asyncio.gather(*(ask(name, "CNAME") for name in dkim_names(identity)))
+    *answers, start = await asyncio.gather(
+        *(ask(name, kind) for name, kind in dkim_questions(identity)), ask(identity.name, "SOA")
+    )
+    identity.soa = _soa(start) or identity.soa
     outcome = judge_dkim(identity, tuple(answers))
     dkim.status, dkim.missed_since = next_status(
         dkim.status, outcome, started_at=dkim.started_at, missed_since=dkim.missed_since, now=now
     )
-    # A domain is verified by its DKIM records; a domain once verified stays so while they are only shaken [D23].
-    identity.status = dkim.status
-    identity.error_type = explain(outcome)
+    # A domain is verified by its DKIM records; a domain once verified stays so while they are only shaken, and while
+    # other records are looked for in their place [D23].
+    dkim.kept = dkim.kept and dkim.status != "SUCCESS"
+    if not dkim.kept:
+        identity.status = dkim.status
+    identity.error_type = dkim.replication_error or explain(outcome)
     if outcome is Outcome.FOUND:
         identity.last_success = now
+
+
+def _soa(answer: Answer) -> tuple[str, str, int] | None:
+    """Read an SOA record: the first server, the mailbox (RFC 1035 section 3.3.13), the serial number."""
+    fields = answer.values[0].split() if answer.values else []
+    return (fields[0].rstrip("."), fields[1].rstrip("."), int(fields[2])) if len(fields) >= 3 else None
+
+
+async def _look_at_token(identity: Identity, ask: Ask, now: datetime) -> None:
+    """Look for the TXT record of VerifyDomainIdentity: it verifies a domain as well as DKIM does."""
+    token = identity.token
+    if token is None:
+        return
+    if due(token.status, last_checked=identity.last_checked, now=now):
+        outcome = judge_token(token.value, await ask(f"_amazonses.{identity.name}", "TXT"))
+        token.status, token.missed_since = next_status(
+            token.status, outcome, started_at=token.started_at, missed_since=token.missed_since, now=now
+        )
+        if outcome is Outcome.FOUND:
+            identity.last_success = now
+        if identity.dkim is None or outcome is Outcome.FOUND:
+            identity.error_type = explain(outcome)
+    identity.status = better(token.status, identity.dkim.status if identity.dkim is not None else token.status)
 
 
 async def _look_at_mail_from(account: Account, identity: Identity, ask: Ask, now: datetime) -> None:

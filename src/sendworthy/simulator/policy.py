@@ -1,4 +1,4 @@
-"""AWS resource policies, as far as topics and queues need them: may this service do this here? Fails closed."""
+"""AWS resource policies, as far as topics, queues and identities need them: may this be done here? Fails closed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A service (`ses.amazonaws.com`) that wants to do `action` to `resource`, condition keys in lower case."""
+    """A service (`ses.amazonaws.com`) or a user of an account that wants to do `action` to `resource`.
+
+    Condition keys are in lower case; `account` and `principal_arn` are empty for a service.
+    """
 
     service: str
     action: str
     resource: str
     context: Mapping[str, str]
+    account: str = ""
+    principal_arn: str = ""
 
 
 def well_formed(document: str) -> bool:
@@ -31,6 +36,22 @@ def well_formed(document: str) -> bool:
 
 def admits(document: str, attempt: Attempt) -> bool:
     """Whether a policy allows the attempt and no statement denies it. An empty or broken policy admits nothing."""
+    # The same few topics and queues are asked for with every message.
+    named = (attempt.service, attempt.action, attempt.resource, attempt.account, attempt.principal_arn)
+    return _judged(document, named, tuple(attempt.context.items()))
+
+
+@functools.lru_cache(maxsize=1024)
+def _judged(document: str, named: tuple[str, str, str, str, str], context: tuple[tuple[str, str], ...]) -> bool:
+    service, action, resource, account, principal_arn = named
+    attempt = Attempt(
+        service=service,
+        action=action,
+        resource=resource,
+        context=dict(context),
+        account=account,
+        principal_arn=principal_arn,
+    )
     allowed = False
     for statement in _statements(document):
         if not _matches(statement, attempt):
@@ -53,19 +74,26 @@ def _statements(document: str) -> list[dict[str, Any]]:
 
 def _matches(statement: Mapping[str, Any], attempt: Attempt) -> bool:
     return (
-        _principal_is(statement.get("Principal"), attempt.service)
+        _principal_is(statement.get("Principal"), attempt)
         and any(fnmatchcase(attempt.action.lower(), pattern.lower()) for pattern in _listed(statement.get("Action")))
         and any(fnmatchcase(attempt.resource, pattern) for pattern in _listed(statement.get("Resource", "*")))
         and _conditions_hold(statement.get("Condition", {}), attempt.context)
     )
 
 
-def _principal_is(principal: object, service: str) -> bool:
+def _principal_is(principal: object, attempt: Attempt) -> bool:
     if principal == "*":
         return True
     if not isinstance(principal, dict):
         return False
-    return "*" in _listed(principal.get("AWS")) or service in _listed(principal.get("Service"))
+    named = _listed(principal.get("AWS"))
+    if "*" in named or (attempt.service and attempt.service in _listed(principal.get("Service"))):
+        return True
+    # An account is named by its number or by its root, one user by its ARN (IAM, "AWS JSON policy: Principal").
+    ours = (
+        {attempt.account, f"arn:aws:iam::{attempt.account}:root", attempt.principal_arn} if attempt.account else set()
+    )
+    return bool(ours & set(named))
 
 
 def _conditions_hold(conditions: object, context: Mapping[str, str]) -> bool:

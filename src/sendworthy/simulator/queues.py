@@ -58,11 +58,13 @@ class Queue:
         """Return an attribute that is a number of seconds."""
         return timedelta(seconds=int(self.attributes[attribute]))
 
-    def put(self, letter: Letter, *, now: datetime, delay: timedelta = timedelta(0)) -> None:
-        """Add a message, visible after `delay`."""
+    def put(self, letter: Letter, *, now: datetime, delay: timedelta = timedelta(0), ahead_of: int = 0) -> None:
+        """Add a message, visible after `delay`; before the last `ahead_of` ones, where order is to be upset."""
         self._letters[letter.message_id] = letter
         if delay:
             self._hide(letter, now + delay)
+        elif ahead_of:
+            self._visible.insert(max(0, len(self._visible) - ahead_of), letter)
         else:
             self._visible.append(letter)
         self.stir()
@@ -135,6 +137,11 @@ class Queue:
     def stir(self) -> None:
         """Let everybody who waits look again: something arrived, or the clock moved."""
         self._arrival.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many messages stand in line to be received."""
+        return len(self._visible)
 
     def purge(self) -> None:
         """Delete everything."""

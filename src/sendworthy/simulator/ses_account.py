@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from sendworthy.simulator.review import Review, ReviewStatus, may_submit, standing
-from sendworthy.simulator.state import Moment
+from sendworthy.simulator.state import Account, Moment
 from sendworthy.wire.errors import WireError
 
 
@@ -15,7 +15,7 @@ def get_account(moment: Moment, _params: dict[str, Any]) -> dict[str, Any]:
     account, now = moment.account, moment.now
     production, day, rate = account.limits(now)
     shown: dict[str, Any] = {
-        "DedicatedIpAutoWarmupEnabled": True,
+        "DedicatedIpAutoWarmupEnabled": account.holdings.auto_warmup,
         "EnforcementStatus": account.enforcement,
         "ProductionAccessEnabled": production,
         "SendQuota": {
@@ -24,10 +24,9 @@ def get_account(moment: Moment, _params: dict[str, Any]) -> dict[str, Any]:
             "SentLast24Hours": float(account.ledger.sent_last_24_hours(now)),
         },
         "SendingEnabled": account.sending_enabled,
-        "SuppressionAttributes": {"SuppressedReasons": list(account.suppressed_reasons)},
-        "VdmAttributes": {"VdmEnabled": "DISABLED"},
-        # New accounts start on this plan since 2026-07-21 [AE].
-        "PricingAttributes": {"CurrentPlan": "ESSENTIALS"},
+        "SuppressionAttributes": _suppression(account),
+        "VdmAttributes": dict(account.holdings.vdm),
+        "PricingAttributes": {"CurrentPlan": account.holdings.plan},
     }
     if account.details is not None:
         shown["Details"] = dict(account.details)
@@ -55,15 +54,38 @@ def put_account_details(moment: Moment, params: dict[str, Any]) -> dict[str, Any
                 step for step in script if now >= account.review.submitted_at + timedelta(seconds=step.after_seconds)
             ]
             script = script[len(shown) :] or script
-        number = int(moment.sim.new_id().replace("-", "")[:12], 16) % 10**15
+        number = int(moment.sim.new_id().replace("-", "")[-12:], 16) % 10**15
         account.review = Review(case_id=f"{number:015d}", submitted_at=now, script=script)
+        moment.sim.around.wake(now)  # its case is opened
     return {}
 
 
 def put_account_suppression_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """PutAccountSuppressionAttributes: which reasons put an address on the account's list."""
+    """PutAccountSuppressionAttributes: which reasons put an address on the account's list; validation is only kept."""
     if "SuppressedReasons" in params:
         moment.account.suppressed_reasons = list(dict.fromkeys(params["SuppressedReasons"]))
+    if "ValidationAttributes" in params:
+        moment.account.holdings.validation = params["ValidationAttributes"]
+    return {}
+
+
+def put_account_vdm_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """PutAccountVdmAttributes: replaces them whole; the dashboard and the guardian exist only while VDM is on."""
+    wanted = params["VdmAttributes"]
+    if wanted["VdmEnabled"] == "DISABLED":
+        moment.account.holdings.vdm = {"VdmEnabled": "DISABLED"}
+        return {}
+    off: dict[str, Any] = {
+        "DashboardAttributes": {"EngagementMetrics": "DISABLED"},
+        "GuardianAttributes": {"OptimizedSharedDelivery": "DISABLED"},
+    }
+    moment.account.holdings.vdm = off | wanted
+    return {}
+
+
+def put_account_dedicated_ip_warmup_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """PutAccountDedicatedIpWarmupAttributes: kept and given back; there are no dedicated IPs here."""
+    moment.account.holdings.auto_warmup = bool(params.get("AutoWarmupEnabled", False))
     return {}
 
 
@@ -74,3 +96,10 @@ def put_account_sending_attributes(moment: Moment, params: dict[str, Any]) -> di
         raise WireError("BadRequestException", "Amazon SES has paused sending for this account.")
     moment.account.sending_enabled = wanted
     return {}
+
+
+def _suppression(account: Account) -> dict[str, Any]:
+    shown: dict[str, Any] = {"SuppressedReasons": list(account.suppressed_reasons)}
+    if account.holdings.validation is not None:
+        shown["ValidationAttributes"] = account.holdings.validation
+    return shown

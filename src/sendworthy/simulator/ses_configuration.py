@@ -1,38 +1,42 @@
-"""Configuration sets and their event destinations (SNS for now). Publishes nothing but the first, plain message."""
+"""Configuration sets and their options. Event destinations are those of `ses_destinations`."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sendworthy.simulator.paging import page
-from sendworthy.simulator.policy import Attempt, admits
-from sendworthy.simulator.sns import deliver
-from sendworthy.simulator.state import ConfigurationSet, Destination, Moment
+from sendworthy.simulator.state import ConfigurationSet, Moment
 from sendworthy.wire.errors import WireError
 
-_MOST_DESTINATIONS = 10  # per configuration set [D23]
-_VALIDATION = "Successfully validated SNS topic for Amazon SES event publishing."
-_OTHER_DESTINATIONS = (
-    "KinesisFirehoseDestination",
-    "CloudWatchDestination",
-    "EventBridgeDestination",
-    "PinpointDestination",
-)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # [M] CreateConfigurationSet.ConfigurationSetName
+_MOST = 10_000  # configuration sets per Region [D26]
 
 
 def create_configuration_set(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """CreateConfigurationSet: every option is kept and given back."""
     name = params["ConfigurationSetName"]
+    if not _NAME.fullmatch(name):
+        raise WireError(
+            "BadRequestException",
+            f"Invalid configuration set name <{name[:80]}>: up to 64 letters, digits, hyphens and underscores.",
+        )
     if name in moment.account.configuration_sets:
         raise WireError("AlreadyExistsException", f"Configuration set <{name}> already exists.")
+    if len(moment.account.configuration_sets) >= _MOST:
+        raise WireError("LimitExceededException", f"You have reached the limit of {_MOST} configuration sets.")
     options = {key: value for key, value in params.items() if key != "ConfigurationSetName"}
+    if "SendingOptions" in options:
+        options["SendingOptions"] = {"SendingEnabled": bool(options["SendingOptions"].get("SendingEnabled", False))}
+    _check_pool(options.get("DeliveryOptions") or {})
+    options["Tags"] = list(options.get("Tags") or ())
     moment.account.configuration_sets[name] = ConfigurationSet(name=name, options=options)
     return {}
 
 
 def get_configuration_set(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """GetConfigurationSet, with AWS's defaults where nothing was given."""
-    found = _set(moment, params)
+    found = configuration_set(moment, params)
     defaults: dict[str, Any] = {
         "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
         "ReputationOptions": {"ReputationMetricsEnabled": False},
@@ -50,7 +54,7 @@ def list_configuration_sets(moment: Moment, params: dict[str, Any]) -> dict[str,
 
 def delete_configuration_set(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """DeleteConfigurationSet, with its destinations; identities that used it by default no longer do."""
-    name = _set(moment, params).name
+    name = configuration_set(moment, params).name
     del moment.account.configuration_sets[name]
     for identity in moment.account.identities.values():
         if identity.configuration_set == name:
@@ -58,85 +62,83 @@ def delete_configuration_set(moment: Moment, params: dict[str, Any]) -> dict[str
     return {}
 
 
+def update_configuration_set(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """UpdateConfigurationSet: MessageSecurityOptions alone [M, 2026], only kept: nothing is signed by S/MIME."""
+    found = configuration_set(moment, params)
+    if "MessageSecurityOptions" in params:
+        found.options["MessageSecurityOptions"] = params["MessageSecurityOptions"]
+    return {}
+
+
 def put_configuration_set_sending_options(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """PutConfigurationSetSendingOptions: pause or resume what is sent with the set."""
-    _set(moment, params).options["SendingOptions"] = {"SendingEnabled": bool(params.get("SendingEnabled", False))}
+    found = configuration_set(moment, params)
+    found.options["SendingOptions"] = {"SendingEnabled": bool(params.get("SendingEnabled", False))}
     return {}
 
 
 def put_configuration_set_reputation_options(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """PutConfigurationSetReputationOptions: kept and given back; there are no metrics yet."""
+    """PutConfigurationSetReputationOptions: whether Reputation.* metrics are kept for the set."""
+    found = configuration_set(moment, params)
+    before = found.options.get("ReputationOptions") or {}
     enabled = bool(params.get("ReputationMetricsEnabled", False))
-    _set(moment, params).options["ReputationOptions"] = {"ReputationMetricsEnabled": enabled}
+    found.options["ReputationOptions"] = before | {"ReputationMetricsEnabled": enabled}
     return {}
 
 
 def put_configuration_set_suppression_options(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """PutConfigurationSetSuppressionOptions: overrides the account's reasons, an empty list included [D23]."""
-    found = _set(moment, params)
-    if "SuppressedReasons" in params:
-        found.options["SuppressionOptions"] = {"SuppressedReasons": list(params["SuppressedReasons"])}
+    """PutConfigurationSetSuppressionOptions: overrides the account's reasons, an empty list included [D23].
+
+    With nothing given the account's rules apply again. Tenants are not simulated, so their scope is refused.
+    """
+    found = configuration_set(moment, params)
+    if params.get("SuppressionScope") == "TENANT":
+        raise WireError("BadRequestException", "SuppressionScope TENANT is not simulated.")
+    wanted = {key: value for key, value in params.items() if key != "ConfigurationSetName"}
+    if wanted:
+        if "SuppressedReasons" in wanted:
+            wanted["SuppressedReasons"] = list(dict.fromkeys(wanted["SuppressedReasons"]))
+        found.options["SuppressionOptions"] = wanted
     else:
         found.options.pop("SuppressionOptions", None)
     return {}
 
 
-def create_configuration_set_event_destination(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """CreateConfigurationSetEventDestination; the topic gets SES's plain-text validation message [C]."""
-    found, name = _set(moment, params), params["EventDestinationName"]
-    if name in found.destinations:
-        raise WireError("AlreadyExistsException", f"Event destination <{name}> already exists.")
-    if len(found.destinations) >= _MOST_DESTINATIONS:
-        raise WireError("LimitExceededException", f"A configuration set has at most {_MOST_DESTINATIONS} destinations.")
-    found.destinations[name] = _destination(moment, found, name, params["EventDestination"])
-    _validate(moment, found.destinations[name])
+def put_configuration_set_delivery_options(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """PutConfigurationSetDeliveryOptions: replaces them whole; TLS is optional unless asked for [M]."""
+    found = configuration_set(moment, params)
+    _check_pool(params)
+    wanted = {key: value for key, value in params.items() if key != "ConfigurationSetName"}
+    found.options["DeliveryOptions"] = {"TlsPolicy": "OPTIONAL"} | wanted
     return {}
 
 
-def get_configuration_set_event_destinations(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """GetConfigurationSetEventDestinations."""
-    return {"EventDestinations": [each.body for each in _set(moment, params).destinations.values()]}
-
-
-def update_configuration_set_event_destination(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """UpdateConfigurationSetEventDestination: the new definition replaces the old one whole."""
-    found, name = _set(moment, params), params["EventDestinationName"]
-    if name not in found.destinations:
-        raise WireError("NotFoundException", f"Event destination <{name}> does not exist.", 404)
-    before = found.destinations[name]
-    found.destinations[name] = _destination(moment, found, name, params["EventDestination"])
-    if found.destinations[name].topic_arn != before.topic_arn:
-        _validate(moment, found.destinations[name])
+def put_configuration_set_tracking_options(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """PutConfigurationSetTrackingOptions: no redirect domain takes the options away."""
+    found = configuration_set(moment, params)
+    wanted = {key: value for key, value in params.items() if key != "ConfigurationSetName"}
+    if wanted.get("CustomRedirectDomain"):
+        found.options["TrackingOptions"] = wanted
+    elif "HttpsPolicy" in wanted:
+        raise WireError("BadRequestException", "HttpsPolicy needs a CustomRedirectDomain.")
+    else:
+        found.options.pop("TrackingOptions", None)
     return {}
 
 
-def delete_configuration_set_event_destination(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """DeleteConfigurationSetEventDestination."""
-    found, name = _set(moment, params), params["EventDestinationName"]
-    if found.destinations.pop(name, None) is None:
-        raise WireError("NotFoundException", f"Event destination <{name}> does not exist.", 404)
-    return {}
+def put_configuration_set_vdm_options(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """PutConfigurationSetVdmOptions: kept and given back; none given takes them away."""
+    return _put_one(moment, params, "VdmOptions", params.get("VdmOptions"))
 
 
-def admitted(moment: Moment, configuration_set: str, topic_arn: str) -> bool:
-    """Whether a topic is there and its policy lets SES publish to it for this configuration set."""
-    topic = moment.sim.topics.get(topic_arn)
-    if topic is None:
-        return False
-    account, region = moment.account.account_id, moment.account.region
-    attempt = Attempt(
-        service="ses.amazonaws.com",
-        action="SNS:Publish",
-        resource=topic_arn,
-        context={
-            "aws:sourceaccount": account,
-            "aws:sourcearn": f"arn:aws:ses:{region}:{account}:configuration-set/{configuration_set}",
-        },
-    )
-    return admits(topic.attributes.get("Policy", ""), attempt)
+def put_configuration_set_archiving_options(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """PutConfigurationSetArchivingOptions: kept and given back; no archive given ends archiving [M]."""
+    arn = params.get("ArchiveArn")
+    return _put_one(moment, params, "ArchivingOptions", {"ArchiveArn": arn} if arn else None)
 
 
-def _set(moment: Moment, params: dict[str, Any]) -> ConfigurationSet:
+def configuration_set(moment: Moment, params: dict[str, Any]) -> ConfigurationSet:
+    """Return the set that ConfigurationSetName names. Raises WireError NotFoundException."""
     name = params["ConfigurationSetName"]
     found = moment.account.configuration_sets.get(name)
     if found is None:
@@ -144,29 +146,17 @@ def _set(moment: Moment, params: dict[str, Any]) -> ConfigurationSet:
     return found
 
 
-def _destination(moment: Moment, owner: ConfigurationSet, name: str, given: dict[str, Any]) -> Destination:
-    others = [kind for kind in _OTHER_DESTINATIONS if kind in given]
-    if len(others) + ("SnsDestination" in given) != 1:
-        raise WireError("BadRequestException", "Exactly one destination must be given.")
-    if others:
-        raise WireError("BadRequestException", f"{others[0]} is not simulated: use SnsDestination.")
-    if not given.get("MatchingEventTypes"):
-        raise WireError("BadRequestException", "MatchingEventTypes must name at least one event type.")
-    topic_arn = given["SnsDestination"]["TopicArn"]
-    if not admitted(moment, owner.name, topic_arn):
-        # AWS refuses too; its words are not known to us.
-        raise WireError(
-            "BadRequestException",
-            f"Could not publish to the SNS topic <{topic_arn}>: it does not exist, or its policy does not allow "
-            "ses.amazonaws.com.",
-        )
-    # The default of Enabled is unconfirmed; a destination made without it is off here, which is the safer surprise.
-    enabled = bool(given.get("Enabled", False))
-    kinds = list(dict.fromkeys(given["MatchingEventTypes"]))
-    body = {"Name": name, "Enabled": enabled, "MatchingEventTypes": kinds, "SnsDestination": {"TopicArn": topic_arn}}
-    return Destination(name=name, body=body, topic_arn=topic_arn, enabled=enabled, kinds=frozenset(kinds))
+def _put_one(moment: Moment, params: dict[str, Any], name: str, value: dict[str, Any] | None) -> dict[str, Any]:
+    found = configuration_set(moment, params)
+    if value:
+        found.options[name] = value
+    else:
+        found.options.pop(name, None)
+    return {}
 
 
-def _validate(moment: Moment, destination: Destination) -> None:
-    topic = moment.sim.topics[destination.topic_arn]
-    deliver(moment.sim, topic, _VALIDATION, subject="", at=moment.now, now=moment.queue_now)
+def _check_pool(options: dict[str, Any]) -> None:
+    pool = options.get("SendingPoolName")
+    if pool:
+        # Dedicated IPs are not simulated, so there is no pool that could be meant.
+        raise WireError("NotFoundException", f"Dedicated IP pool <{pool[:80]}> does not exist.", 404)

@@ -1,15 +1,13 @@
-"""Identities: domains and addresses, DKIM, MAIL FROM. Statuses come from `verification`; no DNS is asked here."""
+"""Identities: domains and addresses, and their attributes. Statuses come from `verification`; no DNS is asked here."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from typing import Any
 
 from sendworthy.simulator.paging import page
-from sendworthy.simulator.state import Account, Dkim, Identity, MailFrom, Moment
-from sendworthy.simulator.verification import signing_hosted_zone
+from sendworthy.simulator.ses_dkim import chosen_dkim, dkim_shown
+from sendworthy.simulator.state import Account, Identity, MailFrom, Moment
 from sendworthy.wire.errors import WireError
 
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -25,37 +23,36 @@ def create_email_identity(moment: Moment, params: dict[str, Any]) -> dict[str, A
         raise WireError("LimitExceededException", f"You have reached the limit of {_MOST} identities.")
     own_set = params.get("ConfigurationSetName", "")
     _check_configuration_set(account, own_set)
-    is_domain = "@" not in name
-    if params.get("DkimSigningAttributes"):
-        if not is_domain:
-            raise WireError("BadRequestException", "DKIM signing attributes can only be given for a domain identity.")
-        _refuse_own_dkim(params["DkimSigningAttributes"])
     identity = Identity(
         name=name, created_at=moment.now, configuration_set=own_set, tags=list(params.get("Tags") or ())
     )
-    if is_domain:
-        identity.dkim = Dkim(
-            tokens=_tokens(moment), hosted_zone=signing_hosted_zone(account.region), started_at=moment.now
-        )
+    attributes = params.get("DkimSigningAttributes") or {}
+    if identity.is_domain:
+        own = "DomainSigningSelector" in attributes or "DomainSigningPrivateKey" in attributes
+        origin = attributes.get("DomainSigningAttributesOrigin") or ("EXTERNAL" if own else "AWS_SES")
+        identity.dkim = chosen_dkim(moment, name, origin, attributes)
+        identity.error_type = identity.dkim.replication_error
+    elif attributes:
+        raise WireError("BadRequestException", "DKIM signing attributes can only be given for a domain identity.")
     account.identities[name] = identity
     return {
         "IdentityType": _kind(identity),
         "VerifiedForSendingStatus": False,
-        "DkimAttributes": _dkim(account, identity),
+        "DkimAttributes": dkim_shown(moment, identity),
     }
 
 
 def get_email_identity(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """GetEmailIdentity."""
-    account, identity = moment.account, _identity(moment, params)
+    identity = identity_of(moment, params)
     shown: dict[str, Any] = {
         "IdentityType": _kind(identity),
         "FeedbackForwardingStatus": identity.feedback_forwarding,
         "VerifiedForSendingStatus": identity.verified,
         "VerificationStatus": identity.status,
-        "DkimAttributes": _dkim(account, identity),
+        "DkimAttributes": dkim_shown(moment, identity),
         "MailFromAttributes": _mail_from(identity),
-        "Policies": {},
+        "Policies": dict(identity.policies),
         "Tags": list(identity.tags),
         "VerificationInfo": _verification_info(identity),
     }
@@ -68,7 +65,7 @@ def get_email_identity(moment: Moment, params: dict[str, Any]) -> dict[str, Any]
 
 def delete_email_identity(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """DeleteEmailIdentity."""
-    del moment.account.identities[_identity(moment, params).name]
+    del moment.account.identities[identity_of(moment, params).name]
     return {}
 
 
@@ -93,7 +90,7 @@ def list_email_identities(moment: Moment, params: dict[str, Any]) -> dict[str, A
 
 def put_email_identity_mail_from_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """PutEmailIdentityMailFromAttributes: a subdomain of the identity; none given takes it away."""
-    identity, domain = _identity(moment, params), str(params.get("MailFromDomain") or "").lower().rstrip(".")
+    identity, domain = identity_of(moment, params), str(params.get("MailFromDomain") or "").lower().rstrip(".")
     if not domain:
         identity.mail_from = None
         return {}
@@ -114,43 +111,16 @@ def put_email_identity_mail_from_attributes(moment: Moment, params: dict[str, An
 
 def put_email_identity_feedback_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """PutEmailIdentityFeedbackAttributes."""
-    _identity(moment, params).feedback_forwarding = bool(params.get("EmailForwardingEnabled", False))
+    identity_of(moment, params).feedback_forwarding = bool(params.get("EmailForwardingEnabled", False))
     return {}
 
 
 def put_email_identity_configuration_set_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """PutEmailIdentityConfigurationSetAttributes: the set for mail that names none; none given takes it away."""
-    identity, name = _identity(moment, params), params.get("ConfigurationSetName") or ""
+    identity, name = identity_of(moment, params), params.get("ConfigurationSetName") or ""
     _check_configuration_set(moment.account, name)
     identity.configuration_set = name
     return {}
-
-
-def put_email_identity_dkim_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """PutEmailIdentityDkimAttributes: signing on or off. Switching it on starts a FAILED search anew [D23]."""
-    identity = _identity(moment, params)
-    enabled = bool(params.get("SigningEnabled", False))
-    if identity.dkim is None:
-        raise WireError("BadRequestException", "DKIM of an address is that of its domain: it is not simulated apart.")
-    identity.dkim.signing_enabled = enabled
-    if enabled and identity.dkim.status == "FAILED":
-        _start_again(identity, moment)
-    return {}
-
-
-def put_email_identity_dkim_signing_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """PutEmailIdentityDkimSigningAttributes, for Easy DKIM only: starts the search anew."""
-    identity = _identity(moment, params)
-    _refuse_own_dkim({"DomainSigningAttributesOrigin": params["SigningAttributesOrigin"]})
-    if identity.dkim is None:
-        raise WireError("BadRequestException", "DKIM signing attributes can only be given for a domain identity.")
-    if identity.dkim.status != "SUCCESS":
-        _start_again(identity, moment)
-    return {
-        "DkimStatus": identity.dkim.status,
-        "DkimTokens": list(identity.dkim.tokens),
-        "SigningHostedZone": identity.dkim.hosted_zone,
-    }
 
 
 def identity_name(given: str) -> str:
@@ -182,7 +152,17 @@ def covering(account: Account, address: str) -> Identity | None:
     return None
 
 
-def _identity(moment: Moment, params: dict[str, Any]) -> Identity:
+def covers(identity: Identity, address: str) -> bool:
+    """Whether an identity vouches for an address, verified or not, by the rules of `covering`."""
+    local, _, domain = address.rpartition("@")
+    domain = domain.lower()
+    if identity.is_domain:
+        return domain == identity.name or domain.endswith(f".{identity.name}")
+    return identity.name in {f"{local}@{domain}", f"{local.partition('+')[0]}@{domain}"}
+
+
+def identity_of(moment: Moment, params: dict[str, Any]) -> Identity:
+    """Return the identity that EmailIdentity names. Raises WireError NotFoundException."""
     found = moment.account.identities.get(identity_name(params["EmailIdentity"]))
     if found is None:
         raise WireError("NotFoundException", f"Email identity {params['EmailIdentity'][:320]} does not exist.", 404)
@@ -194,50 +174,8 @@ def _check_configuration_set(account: Account, name: str) -> None:
         raise WireError("NotFoundException", f"Configuration set <{name}> does not exist.", 404)
 
 
-def _refuse_own_dkim(attributes: dict[str, Any]) -> None:
-    origin = attributes.get("DomainSigningAttributesOrigin", "AWS_SES")
-    if origin != "AWS_SES" or "DomainSigningPrivateKey" in attributes or "DomainSigningSelector" in attributes:
-        raise WireError("BadRequestException", "Only Easy DKIM of this Region is simulated.")
-
-
-def _start_again(identity: Identity, moment: Moment) -> None:
-    if identity.dkim is not None:
-        identity.dkim.status, identity.dkim.started_at, identity.dkim.missed_since = "PENDING", moment.now, None
-        identity.status, identity.error_type = "PENDING", ""
-
-
-def _tokens(moment: Moment) -> tuple[str, ...]:
-    def one() -> str:
-        # Easy DKIM tokens look like 32 letters and digits of base 32.
-        return base64.b32encode(hashlib.sha256(moment.sim.new_id().encode()).digest()[:20]).decode().lower()
-
-    return one(), one(), one()
-
-
 def _kind(identity: Identity) -> str:
     return "DOMAIN" if identity.is_domain else "EMAIL_ADDRESS"
-
-
-def _dkim(account: Account, identity: Identity) -> dict[str, Any]:
-    if identity.dkim is not None:
-        return {
-            "SigningEnabled": identity.dkim.signing_enabled,
-            "Status": identity.dkim.status,
-            "Tokens": list(identity.dkim.tokens),
-            "SigningHostedZone": identity.dkim.hosted_zone,
-            "SigningAttributesOrigin": "AWS_SES",
-            "NextSigningKeyLength": "RSA_2048_BIT",
-            "CurrentSigningKeyLength": "RSA_2048_BIT",
-            "LastKeyGenerationTimestamp": identity.created_at,
-        }
-    # An address inherits what its domain has [D23].
-    domain = account.identities.get(identity.name.rpartition("@")[2])
-    inherited = domain is not None and domain.dkim is not None and domain.dkim.status == "SUCCESS"
-    return {
-        "SigningEnabled": inherited,
-        "Status": "SUCCESS" if inherited else "NOT_STARTED",
-        "SigningAttributesOrigin": "AWS_SES",
-    }
 
 
 def _mail_from(identity: Identity) -> dict[str, Any]:
@@ -258,6 +196,9 @@ def _verification_info(identity: Identity) -> dict[str, Any]:
         info["LastSuccessTimestamp"] = identity.last_success
     if identity.error_type:
         info["ErrorType"] = identity.error_type
+    if identity.soa is not None:
+        server, mailbox, serial = identity.soa
+        info["SOARecord"] = {"PrimaryNameServer": server, "AdminEmail": mailbox, "SerialNumber": serial}
     return info
 
 

@@ -1,21 +1,25 @@
-"""SendEmail: who may send what to whom, and what follows from it. Errors are AWS's words; delivery is made up."""
+"""SendEmail: who may send what to whom. Errors are AWS's words; what becomes of a message is `ses_following`'s."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sendworthy.simulator.accepted import Accepted
 from sendworthy.simulator.drafts import Draft, address, read_draft
-from sendworthy.simulator.events import SUBJECT, Happening, happenings
-from sendworthy.simulator.fates import Fate, accident_of, fate_of, is_mailbox_simulator
-from sendworthy.simulator.ses_configuration import admitted
+from sendworthy.simulator.events import Happening, Kind
+from sendworthy.simulator.fates import accident_of, is_mailbox_simulator
+from sendworthy.simulator.list_management import Link, manage_raw, manage_simple
+from sendworthy.simulator.ses_contacts import check_topic, contact_list
+from sendworthy.simulator.ses_following import follow
 from sendworthy.simulator.ses_identities import covering
-from sendworthy.simulator.sns import deliver
-from sendworthy.simulator.state import Account, Identity, Moment, Suppressed
+from sendworthy.simulator.ses_policies import lent
+from sendworthy.simulator.ses_publishing import publish
+from sendworthy.simulator.ses_signing import bounces_to, signings
+from sendworthy.simulator.state import Account, Identity, Moment
 from sendworthy.wire.errors import WireError
 
 _MOST_RECIPIENTS = 50
@@ -36,6 +40,7 @@ _WRITTEN_BY_SES = frozenset(
         "to",
     }
 )
+_NOT_IN_ADDRESSES = frozenset(" \t\r\n,;<>")
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
@@ -44,6 +49,7 @@ class Aftermath(StrEnum):
 
     ANSWERED = "answered"
     CUT = "cut"
+    SILENT = "silent"
     FAILED = "failed"
 
 
@@ -56,22 +62,27 @@ class Sent:
 
 
 def send_email(moment: Moment, params: dict[str, Any]) -> Sent:
-    """SendEmail with Simple or Raw content. Raises WireError in the words of the table of rejected sends."""
+    """SendEmail. Raises WireError in the words of the table of rejected sends."""
+    check_may_send(moment.account)
+    return submit(moment, read_draft(params, moment.account.holdings))
+
+
+def submit(moment: Moment, draft: Draft) -> Sent:
+    """Judge a draft and accept it, as every door that sends does. Raises WireError."""
     account = moment.account
-    _check_may_send(account)
-    draft = read_draft(params)
-    identity_set = _default_set(account, draft)
-    name = draft.configuration_set or identity_set
-    _check_configuration_set(account, name)
+    name = draft.configuration_set or _default_set(account, draft)
+    check_configuration_set(account, name)
     _check_headers(draft)
     recipients = draft.recipients
     _check_addresses(draft, recipients)
     production, day, rate = account.limits(moment.now)
-    identity = _check_identities(account, draft, recipients, production=production)
+    identity = _check_identities(moment, draft, recipients, production=production)
     _check_mail_from(identity)
+    _check_list(account, draft)
     if draft.size > _MOST_BYTES:
         raise WireError("MessageRejected", f"Message length is more than {_MOST_BYTES} bytes long: {draft.size}.")
-    counted = sum(1 for each in recipients if not is_mailbox_simulator(each))
+    # A message that cannot be rendered goes to nobody, so it counts for nothing (unconfirmed).
+    counted = 0 if draft.failure else sum(1 for each in recipients if not is_mailbox_simulator(each))
     if not account.ledger.fits_day(counted, limit=day, now=moment.now):
         raise WireError("LimitExceededException", "Daily message quota exceeded.")
     aftermath = _accidents(account, recipients)
@@ -79,12 +90,16 @@ def send_email(moment: Moment, params: dict[str, Any]) -> Sent:
         raise _too_fast()
     account.ledger.count(counted, moment.now)
     message = _accepted(moment, draft, identity, name)
+    if draft.failure:
+        publish(moment, message, [_not_rendered(message, draft.failure)])
+        return Sent(message.message_id, aftermath)
     moment.sim.keep(message)
-    _publish(moment, message, draft)
+    publish(moment, message, follow(moment, message, draft), identity)
     return Sent(message.message_id, aftermath)
 
 
-def _check_may_send(account: Account) -> None:
+def check_may_send(account: Account) -> None:
+    """Raise WireError for an account that is paused, by AWS or by its own switch."""
     if account.enforcement == "SHUTDOWN" or not account.sending_enabled:
         raise WireError(
             "SendingPausedException",
@@ -100,7 +115,8 @@ def _default_set(account: Account, draft: Draft) -> str:
     return identity.configuration_set if identity is not None else ""
 
 
-def _check_configuration_set(account: Account, name: str) -> None:
+def check_configuration_set(account: Account, name: str) -> None:
+    """Raise WireError for a configuration set that is not there, or paused."""
     if not name:
         return
     found = account.configuration_sets.get(name)
@@ -129,6 +145,10 @@ def _check_headers(draft: Draft) -> None:
     for value in (draft.from_header, *draft.to, *draft.cc, *draft.reply_to):
         if "\r" in value or "\n" in value:
             raise WireError("BadRequestException", "Header value contains a line break.")
+    for attachment in (draft.simple or {}).get("Attachments") or ():
+        told = (attachment.get(name, "") for name in ("FileName", "ContentId", "ContentDescription", "ContentType"))
+        if any(character < " " or character == "\x7f" for text in told for character in text):
+            raise WireError("BadRequestException", "An attachment is described with a control character.")
     own = (draft.simple or {}).get("Headers") or ()
     if any(header["Name"].lower() in _WRITTEN_BY_SES for header in own):
         # That these may not be given twice is known [D23]; the text is not.
@@ -143,16 +163,27 @@ def _check_address(spec: str) -> None:
         raise WireError("BadRequestException", "Local address contains non-ascii characters")
     if not domain.isascii():
         raise WireError("BadRequestException", "Domain contains illegal character")
-    if any(character in " \t\r\n,;<>" for character in spec):
+    if not _NOT_IN_ADDRESSES.isdisjoint(spec):
         raise WireError("BadRequestException", "Illegal address")
 
 
-def _check_identities(account: Account, draft: Draft, recipients: Iterable[str], *, production: bool) -> Identity:
-    vouching = covering(account, draft.sender)
-    wanted = [draft.sender, *draft.also_verified]
+def _check_identities(moment: Moment, draft: Draft, recipients: Iterable[str], *, production: bool) -> Identity:
+    account = moment.account
+    wanted = list(draft.also_verified)
+    if draft.identity_arn:
+        # Sending authorization: the identity vouches that the ARN names, also for the headers that say the same.
+        vouching: Identity | None = lent(moment, draft.identity_arn, draft.sender, raw=draft.raw is not None)
+        wanted = [each for each in wanted if each.lower() != draft.sender.lower()]
+    else:
+        vouching = covering(account, draft.sender)
+        wanted.insert(0, draft.sender)
+    if draft.feedback is not None and lent(moment, draft.feedback[1], draft.feedback[0], raw=draft.raw is not None):
+        wanted = [each for each in wanted if each != draft.feedback[0]]
     if not production:
         wanted += [each for each in recipients if not is_mailbox_simulator(each)]
     failed = [each for each in dict.fromkeys(wanted) if covering(account, each) is None]
+    if vouching is None and draft.sender not in failed:
+        failed.insert(0, draft.sender)
     if failed or vouching is None:
         raise WireError(
             "MessageRejected",
@@ -160,6 +191,12 @@ def _check_identities(account: Account, draft: Draft, recipients: Iterable[str],
             f"{account.region.upper()}: {', '.join(failed)}",
         )
     return vouching
+
+
+def _check_list(account: Account, draft: Draft) -> None:
+    if draft.managed is not None:
+        name, topic = draft.managed
+        check_topic(contact_list(account.holdings, name), topic)
 
 
 def _check_mail_from(identity: Identity) -> None:
@@ -186,6 +223,8 @@ def _accidents(account: Account, recipients: Iterable[str]) -> Aftermath:
             raise _too_fast()
         if accident.cut_after_accept:
             aftermath = Aftermath.CUT
+        elif accident.silent_after_accept:
+            aftermath = Aftermath.SILENT
         elif accident.error_after_accept:
             aftermath = Aftermath.FAILED
     return aftermath
@@ -193,17 +232,20 @@ def _accidents(account: Account, recipients: Iterable[str]) -> Aftermath:
 
 def _accepted(moment: Moment, draft: Draft, identity: Identity, configuration_set: str) -> Accepted:
     account, now = moment.account, moment.now
+    message_id = f"0100{int(now.timestamp() * 1000):012x}-{moment.sim.new_id()}-000000"
     automatic = {
         "ses:source-tls-version": ["TLSv1.3"],
-        "ses:operation": ["SendRawEmail" if draft.raw is not None else "SendEmail"],
+        "ses:operation": [_operation(moment, draft)],
         "ses:source-ip": [moment.source_ip],
         "ses:from-domain": [draft.sender.rpartition("@")[2]],
         "ses:caller-identity": [moment.caller.user],
     }
     if configuration_set:
         automatic["ses:configuration-set"] = [configuration_set]
+    raw, simple = _managed(moment, draft, message_id)
+    own_arn = f"arn:aws:ses:{account.region}:{account.account_id}:identity/{identity.name}"
     return Accepted(
-        message_id=f"0100{int(now.timestamp() * 1000):012x}-{moment.sim.new_id()}-000000",
+        message_id=message_id,
         at=now,
         region=account.region,
         account_id=account.account_id,
@@ -211,62 +253,49 @@ def _accepted(moment: Moment, draft: Draft, identity: Identity, configuration_se
         source_ip=moment.source_ip,
         sender=draft.sender,
         from_header=draft.from_header,
-        identity_arn=f"arn:aws:ses:{account.region}:{account.account_id}:identity/{identity.name}",
+        identity_arn=draft.identity_arn or own_arn,
         recipients=draft.recipients,
         to=draft.to,
         cc=draft.cc,
         reply_to=draft.reply_to,
         configuration_set=configuration_set,
         tags=automatic | {name: [value] for name, value in draft.tags.items()},
-        raw=draft.raw,
-        simple=draft.simple,
+        raw=raw,
+        simple=simple,
+        mail_from=bounces_to(account.region, identity, message_id),
+        signings=signings(account, identity),
     )
 
 
-def _publish(moment: Moment, message: Accepted, draft: Draft) -> None:
-    account = moment.account
-    reasons = _suppressed_reasons(account, message.configuration_set)
-    fates = {each: _fate(account, each, reasons) for each in message.recipients}
-    feedback_ids: dict[str, str] = {}
-    if not draft.bad_content:
-        _suppress(account, moment, fates, reasons)
-        feedback_ids = {
-            each: f"{message.message_id[:16]}-{moment.sim.new_id()}-000000"
-            for each, fate in fates.items()
-            if fate is not Fate.DELIVERED
-        }
-    follow = happenings(message, fates, feedback_ids, rejected=draft.bad_content)
-    configuration_set = account.configuration_sets.get(message.configuration_set)
-    if configuration_set is None:
-        return
-    for destination in configuration_set.destinations.values():
-        if destination.enabled and admitted(moment, configuration_set.name, destination.topic_arn):
-            _deliver(moment, destination.topic_arn, [each for each in follow if each.kind in destination.kinds])
+def _operation(moment: Moment, draft: Draft) -> str:
+    if moment.sent_by:
+        return moment.sent_by
+    if draft.raw is not None:
+        return "SendRawEmail"
+    return "SendEmail" if draft.template is None else "SendTemplatedEmail"
 
 
-def _deliver(moment: Moment, topic_arn: str, follow: Iterable[Happening]) -> None:
-    topic = moment.sim.topics[topic_arn]
-    for each in follow:
-        deliver(moment.sim, topic, each.text, subject=SUBJECT, at=each.at, now=moment.queue_now)
+def _managed(moment: Moment, draft: Draft, message_id: str) -> tuple[bytes | None, dict[str, Any] | None]:
+    """Return the content with SES's own unsubscribe in it; only messages to exactly one recipient have it [D23]."""
+    if draft.managed is None or len(draft.recipients) != 1:
+        return draft.raw, draft.simple
+    link = Link(
+        account_id=moment.account.account_id,
+        region=moment.account.region,
+        contact_list=draft.managed[0],
+        topic=draft.managed[1],
+        address=draft.recipients[0],
+        message_id=message_id,
+    )
+    url = link.url(moment.http)
+    if draft.raw is not None:
+        return manage_raw(draft.raw, url), None
+    return None, manage_simple(draft.simple or {}, url)
 
 
-def _suppressed_reasons(account: Account, name: str) -> Sequence[str]:
-    found = account.configuration_sets.get(name)
-    options: Mapping[str, Any] | None = found.options.get("SuppressionOptions") if found is not None else None
-    if options is not None and "SuppressedReasons" in options:
-        return list(options["SuppressedReasons"])
-    return account.suppressed_reasons
-
-
-def _fate(account: Account, recipient: str, reasons: Sequence[str]) -> Fate:
-    entry = account.suppression.get(recipient.lower())
-    return Fate.ON_ACCOUNT_LIST if entry is not None and entry.reason in reasons else fate_of(recipient)
-
-
-def _suppress(account: Account, moment: Moment, fates: Mapping[str, Fate], reasons: Sequence[str]) -> None:
-    reason_of = {Fate.BOUNCED: "BOUNCE", Fate.COMPLAINED: "COMPLAINT"}
-    for recipient, fate in fates.items():
-        reason = reason_of.get(fate)
-        # Addresses of the mailbox simulator are never put on the list [D23].
-        if reason is not None and reason in reasons and not is_mailbox_simulator(recipient):
-            account.suppression[recipient.lower()] = Suppressed(address=recipient, reason=reason, at=moment.now)
+def _not_rendered(message: Accepted, failure: tuple[str, str]) -> Happening:
+    name, error = failure
+    facts = {"templateName": name, "errorMessage": error}
+    return Happening(
+        kind=Kind.RENDERING_FAILURE, message=message, recipients=message.recipients, at=message.at, facts=facts
+    )

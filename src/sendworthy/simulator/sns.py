@@ -1,14 +1,16 @@
-"""Amazon SNS, small and exact: topics, subscriptions of SQS queues, delivery by policy. Knows no SES."""
+"""Amazon SNS, small and exact: topics, publishing, and delivery by policy and filter. Knows no SES."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from sendworthy.simulator.policy import Attempt, admits, well_formed
 from sendworthy.simulator.queues import Letter
+from sendworthy.simulator.sns_policies import dead_letter_arn, delivery_policy_problem, notification_parcel, passes
 from sendworthy.simulator.state import Moment, Simulation
 from sendworthy.simulator.topics import Envelope, Subscription, Topic
 from sendworthy.wire.errors import WireError
@@ -17,8 +19,9 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _TOPIC_ATTRIBUTES = frozenset(
     {"Policy", "DisplayName", "DeliveryPolicy", "KmsMasterKeyId", "SignatureVersion", "TracingConfig"}
 )
-_SUBSCRIPTION_ATTRIBUTES = frozenset({"RawMessageDelivery", "DeliveryPolicy", "RedrivePolicy"})
 _PAGE = 100
+_MOST_IN_A_BATCH = 10
+_MOST_BYTES = 256 * 1024
 
 
 def create_topic(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
@@ -43,12 +46,12 @@ def create_topic(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
 
 def get_topic_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """GetTopicAttributes."""
-    topic = _topic(moment, params["TopicArn"])
+    topic = topic_of(moment, params["TopicArn"])
     counted = {
         "TopicArn": topic.arn,
         "Owner": topic.arn.split(":")[4],
-        "SubscriptionsConfirmed": str(len(topic.subscriptions)),
-        "SubscriptionsPending": "0",
+        "SubscriptionsConfirmed": str(sum(each.confirmed for each in topic.subscriptions.values())),
+        "SubscriptionsPending": str(sum(not each.confirmed for each in topic.subscriptions.values())),
         "SubscriptionsDeleted": "0",
     }
     return {"Attributes": topic.attributes | counted}
@@ -56,7 +59,7 @@ def get_topic_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, An
 
 def set_topic_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """SetTopicAttributes: policy, display name, signature version and a few that are only kept."""
-    topic, value = _topic(moment, params["TopicArn"]), params.get("AttributeValue", "")
+    topic, value = topic_of(moment, params["TopicArn"]), params.get("AttributeValue", "")
     _check_topic_attribute(params["AttributeName"], value)
     topic.attributes[params["AttributeName"]] = value
     return {}
@@ -66,8 +69,8 @@ def list_topics(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """ListTopics, a hundred to a page."""
     prefix = f"arn:aws:sns:{moment.account.region}:{moment.account.account_id}:"
     arns = sorted(arn for arn in moment.sim.topics if arn.startswith(prefix))
-    page, token = _page(arns, params.get("NextToken"))
-    return {"Topics": [{"TopicArn": arn} for arn in page]} | token
+    some, token = page(arns, params.get("NextToken"))
+    return {"Topics": [{"TopicArn": arn} for arn in some]} | token
 
 
 def delete_topic(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
@@ -76,153 +79,164 @@ def delete_topic(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def subscribe(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """Subscribe an SQS queue: confirmed at once, as AWS does within one account."""
-    topic = _topic(moment, params["TopicArn"])
-    protocol, endpoint = params["Protocol"], params.get("Endpoint", "")
-    if protocol != "sqs":
-        raise WireError("InvalidParameter", f"Invalid parameter: Protocol Reason: {protocol} is not simulated")
-    if not re.fullmatch(r"arn:aws:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}", endpoint):
-        raise WireError("InvalidParameter", "Invalid parameter: SQS endpoint ARN")
-    attributes = params.get("Attributes") or {}
-    for key, value in attributes.items():
-        _check_subscription_attribute(key, value)
-    for known in topic.subscriptions.values():
-        if (known.protocol, known.endpoint) == (protocol, endpoint):
-            if any(known.attributes.get(key) != value for key, value in attributes.items()):
-                raise WireError(
-                    "InvalidParameter",
-                    "Invalid parameter: Attributes Reason: Subscription already exists with different attributes",
-                )
-            return {"SubscriptionArn": known.arn}
-    arn = f"{topic.arn}:{moment.sim.new_id()}"
-    topic.subscriptions[arn] = Subscription(arn=arn, protocol=protocol, endpoint=endpoint, attributes=dict(attributes))
-    return {"SubscriptionArn": arn}
-
-
-def get_subscription_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """GetSubscriptionAttributes."""
-    topic, found = _subscription(moment, params["SubscriptionArn"])
-    fixed = {
-        "SubscriptionArn": found.arn,
-        "TopicArn": topic.arn,
-        "Owner": topic.arn.split(":")[4],
-        "Protocol": found.protocol,
-        "Endpoint": found.endpoint,
-        "RawMessageDelivery": "true" if found.raw else "false",
-        "PendingConfirmation": "false",
-        "ConfirmationWasAuthenticated": "true",
-    }
-    return {"Attributes": found.attributes | fixed}
-
-
-def set_subscription_attributes(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """SetSubscriptionAttributes: RawMessageDelivery, and two that are only kept."""
-    _, found = _subscription(moment, params["SubscriptionArn"])
-    value = params.get("AttributeValue", "")
-    _check_subscription_attribute(params["AttributeName"], value)
-    found.attributes[params["AttributeName"]] = value
-    return {}
-
-
-def list_subscriptions_by_topic(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """ListSubscriptionsByTopic, a hundred to a page."""
-    topic = _topic(moment, params["TopicArn"])
-    page, token = _page(sorted(topic.subscriptions), params.get("NextToken"))
-    found = [topic.subscriptions[arn] for arn in page]
-    return {
-        "Subscriptions": [
-            {
-                "SubscriptionArn": each.arn,
-                "Owner": topic.arn.split(":")[4],
-                "Protocol": each.protocol,
-                "Endpoint": each.endpoint,
-                "TopicArn": topic.arn,
-            }
-            for each in found
-        ]
-    } | token
-
-
-def unsubscribe(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """Unsubscribe; a subscription that is gone already is no error."""
-    arn = params["SubscriptionArn"]
-    topic = moment.sim.topics.get(arn.rpartition(":")[0])
-    if topic is not None:
-        topic.subscriptions.pop(arn, None)
-    return {}
-
-
 def publish(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
-    """Publish a text to a topic; MessageAttributes and structures are not simulated."""
+    """Publish a text to a topic, with attributes, or by protocol with MessageStructure json."""
     arn = params.get("TopicArn") or params.get("TargetArn") or ""
     if not arn:
         raise WireError(
             "InvalidParameter", "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter"
         )
-    if params.get("MessageStructure") or params.get("MessageAttributes"):
-        raise WireError(
-            "InvalidParameter", "Invalid parameter: Message Reason: structures and attributes are not simulated"
-        )
-    if not params["Message"]:
+    return {"MessageId": _published(moment, topic_of(moment, arn), params)}
+
+
+def publish_batch(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """PublishBatch, up to ten."""
+    topic, entries = topic_of(moment, params["TopicArn"]), params["PublishBatchRequestEntries"]
+    if not entries:
+        raise WireError("EmptyBatchRequest", "The batch request doesn't contain any entries.")
+    if len(entries) > _MOST_IN_A_BATCH:
+        raise WireError("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible.")
+    if len({entry["Id"] for entry in entries}) != len(entries):
+        raise WireError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            done.append({"Id": entry["Id"], "MessageId": _published(moment, topic, entry)})
+        except WireError as error:
+            failed.append({"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True})
+    return {"Successful": done, "Failed": failed}
+
+
+def _published(moment: Moment, topic: Topic, params: dict[str, Any]) -> str:
+    message = params["Message"]
+    if not message:
         raise WireError("InvalidParameter", "Invalid parameter: Empty message")
-    topic = _topic(moment, arn)
-    message_id = deliver(
-        moment.sim, topic, params["Message"], subject=params.get("Subject", ""), at=moment.now, now=moment.queue_now
+    if len(message.encode()) > _MOST_BYTES:
+        raise WireError("InvalidParameter", "Invalid parameter: Message too long")
+    by_protocol: dict[str, str] = {}
+    if params.get("MessageStructure"):
+        by_protocol = _structure(params["MessageStructure"], message)
+    return deliver(
+        moment.sim,
+        topic,
+        by_protocol.get("default", message),
+        subject=params.get("Subject") or "",
+        at=moment.now,
+        now=moment.queue_now,
+        attributes=params.get("MessageAttributes") or {},
+        by_protocol=by_protocol,
     )
-    return {"MessageId": message_id}
+
+
+def _structure(structure: str, message: str) -> dict[str, str]:
+    try:
+        found = json.loads(message) if structure == "json" else None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("default"), str):
+        raise WireError(
+            "InvalidParameter",
+            "Invalid parameter: Message Structure - No default entry in JSON message body, or it is no JSON",
+        )
+    return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
 def deliver(
-    sim: Simulation, topic: Topic, message: str | Callable[[], str], *, subject: str, at: datetime, now: datetime
+    sim: Simulation,
+    topic: Topic,
+    message: str | Callable[[], str],
+    *,
+    subject: str,
+    at: datetime,
+    now: datetime,
+    attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    by_protocol: Mapping[str, str] | None = None,
 ) -> str:
-    """Hand a message to every subscribed queue whose policy admits the topic; return its SNS MessageId.
+    """Hand a message to every confirmed subscription whose filter lets it pass; return its SNS MessageId.
 
-    A queue that does not admit it gets nothing: SNS tries for 23 days and gives up [D26].
+    A queue that is gone, or does not admit the topic, gets nothing: SNS tries for 23 days [D26] and then puts the
+    message where the subscription's RedrivePolicy says, which happens at once here.
     """
     message_id = sim.new_id()
     for subscription in topic.subscriptions.values():
-        queue = sim.queues.get(subscription.endpoint)
-        if queue is None:
+        if not subscription.confirmed:
             continue
-        attempt = Attempt(
-            service="sns.amazonaws.com",
-            action="SQS:SendMessage",
-            resource=queue.arn,
-            context={"aws:sourcearn": topic.arn, "aws:sourceaccount": topic.arn.split(":")[4]},
-        )
-        if not admits(queue.attributes.get("Policy", ""), attempt):
+        text = (by_protocol or {}).get(subscription.protocol, message)
+        if not passes(subscription, text, attributes or {}):
             continue
-        body: str | Callable[[], str] = message
+        body: str | Callable[[], str] = text
         if not subscription.raw:
             body = Envelope(
                 topic_arn=topic.arn,
                 subscription_arn=subscription.arn,
                 message_id=message_id,
                 at=at,
-                signature_version=topic.attributes.get("SignatureVersion", "1"),
-                message=message,
+                signature_version=topic.signature_version,
+                message=text,
                 subject=subject,
+                attributes=attributes or {},
             )
-        queue.put(Letter(message_id=sim.new_id(), body=body, sent_at=now, sender="AIDAISIMULATEDSNS0001"), now=now)
+        carried = dict(attributes or {}) if subscription.raw else {}
+        if subscription.protocol != "sqs":
+            sim.around.outgoing.add(notification_parcel(topic, subscription, message_id, body, now=now))
+        elif not _into(sim, subscription.endpoint, topic.arn, body, carried, now=now, astray=True):
+            into_dead_letters(sim, subscription, body, now=now)
     return message_id
 
 
-def _topic(moment: Moment, arn: str) -> Topic:
+def into_dead_letters(
+    sim: Simulation, subscription: Subscription, body: str | Callable[[], str], *, now: datetime
+) -> bool:
+    """Put what could not be delivered into the subscription's dead-letter queue; False when none takes it."""
+    arn = dead_letter_arn(subscription)
+    return bool(arn) and _into(sim, arn, subscription.topic_arn, body, {}, now=now, astray=False)
+
+
+def _into(
+    sim: Simulation,
+    queue_arn: str,
+    topic_arn: str,
+    body: str | Callable[[], str],
+    attributes: dict[str, Any],
+    *,
+    now: datetime,
+    astray: bool,
+) -> bool:
+    queue = sim.queues.get(queue_arn)
+    if queue is None:
+        return False
+    attempt = Attempt(
+        service="sns.amazonaws.com",
+        action="SQS:SendMessage",
+        resource=queue.arn,
+        context={"aws:sourcearn": topic_arn, "aws:sourceaccount": topic_arn.split(":")[4]},
+    )
+    if not admits(queue.attributes.get("Policy", ""), attempt):
+        return False
+    disorder = sim.around.disorder
+    for _ in range(2 if astray and disorder.strikes(disorder.duplicate_share) else 1):
+        letter = Letter(
+            message_id=sim.new_id(), body=body, sent_at=now, sender="AIDAISIMULATEDSNS0001", attributes=attributes
+        )
+        if not astray or not disorder.is_on:
+            queue.put(letter, now=now)
+            continue
+        late = disorder.delay_seconds if disorder.strikes(disorder.delay_share) else 0.0
+        overtaking = disorder.chance.randint(1, max(1, queue.waiting))
+        ahead_of = overtaking if disorder.strikes(disorder.reorder_share) else 0
+        queue.put(letter, now=now, delay=timedelta(seconds=late), ahead_of=ahead_of)
+    return True
+
+
+def topic_of(moment: Moment, arn: str) -> Topic:
+    """Return a topic by its ARN. Raises WireError."""
     found = moment.sim.topics.get(arn)
     if found is None:
         if not arn.startswith("arn:") or arn.count(":") != 5:
             raise _invalid("TopicArn")
         raise WireError("NotFound", "Topic does not exist", 404)
     return found
-
-
-def _subscription(moment: Moment, arn: str) -> tuple[Topic, Subscription]:
-    topic = moment.sim.topics.get(arn.rpartition(":")[0])
-    found = topic.subscriptions.get(arn) if topic is not None else None
-    if topic is None or found is None:
-        raise WireError("NotFound", "Subscription does not exist", 404)
-    return topic, found
 
 
 def _invalid(what: str) -> WireError:
@@ -234,21 +248,17 @@ def _check_topic_attribute(name: str, value: str) -> None:
         raise WireError("InvalidParameter", "Invalid parameter: AttributeName")
     if name == "Policy" and not well_formed(value):
         raise WireError("InvalidParameter", "Invalid parameter: Policy Error: null")
+    if name == "DeliveryPolicy" and value and delivery_policy_problem(value, of_topic=True):
+        raise WireError("InvalidParameter", f"Invalid parameter: {delivery_policy_problem(value, of_topic=True)}")
     if name == "SignatureVersion" and value not in {"1", "2"}:
         raise WireError("InvalidParameter", "Invalid parameter: SignatureVersion")
 
 
-def _check_subscription_attribute(name: str, value: str) -> None:
-    if name not in _SUBSCRIPTION_ATTRIBUTES:
-        raise WireError("InvalidParameter", "Invalid parameter: AttributeName")
-    if name == "RawMessageDelivery" and value.lower() not in {"true", "false"}:
-        raise WireError("InvalidParameter", "Invalid parameter: Attributes Reason: RawMessageDelivery: not a boolean")
-
-
-def _page(arns: list[str], token: str | None) -> tuple[list[str], dict[str, str]]:
+def page(arns: list[str], token: str | None) -> tuple[list[str], dict[str, str]]:
+    """Return a hundred of the sorted ARNs after the one that the token is, and the token to go on with."""
     rest = [arn for arn in arns if token is None or arn > token]
-    page = rest[:_PAGE]
-    return page, {"NextToken": page[-1]} if len(rest) > _PAGE else {}
+    some = rest[:_PAGE]
+    return some, {"NextToken": some[-1]} if len(rest) > _PAGE else {}
 
 
 def _default_policy(arn: str, account_id: str) -> str:

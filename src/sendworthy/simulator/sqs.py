@@ -172,6 +172,37 @@ def send_message(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def list_dead_letter_source_queues(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """ListDeadLetterSourceQueues: the queues whose RedrivePolicy names this one."""
+    wanted = queue_of(moment, params).arn
+    found = [
+        each
+        for each in moment.sim.queues.values()
+        if json.loads(each.attributes.get("RedrivePolicy") or "{}").get("deadLetterTargetArn") == wanted
+    ]
+    return {"queueUrls": [_url(moment, each) for each in found]}
+
+
+def list_queue_tags(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """ListQueueTags."""
+    tags = queue_of(moment, params).tags
+    return {"Tags": dict(tags)} if tags else {}
+
+
+def tag_queue(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """TagQueue."""
+    queue_of(moment, params).tags.update(params["Tags"])
+    return {}
+
+
+def untag_queue(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
+    """UntagQueue."""
+    tags = queue_of(moment, params).tags
+    for key in params["TagKeys"]:
+        tags.pop(key, None)
+    return {}
+
+
 def wait_seconds(moment: Moment, params: dict[str, Any]) -> int:
     """How long ReceiveMessage may wait for a first message, in wall time; checks the numbers of the call."""
     queue = queue_of(moment, params)

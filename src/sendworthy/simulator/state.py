@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+import re
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sendworthy.errors import ConfigError
 from sendworthy.simulator.accepted import Accepted
+from sendworthy.simulator.events import Happening
 from sendworthy.simulator.faults import Faults
+from sendworthy.simulator.holdings import Holdings
+from sendworthy.simulator.life import Life, Surroundings
 from sendworthy.simulator.queues import Queue
 from sendworthy.simulator.quota import Ledger
 from sendworthy.simulator.review import GRANTED_NEXT_DAY, Review, Step, standing
 from sendworthy.simulator.topics import Topic
+from sendworthy.simulator.v1_state import DomainToken, Notifications, Statistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,18 @@ class Caller:
         return f"arn:aws:iam::{self.account_id}:user/{self.user}"
 
 
+def check_caller(caller: Caller) -> None:
+    """Raise ConfigError for a key that no AWS client could sign with."""
+    if not re.fullmatch(r"[A-Za-z0-9]{4,128}", caller.access_key_id) or not caller.secret_access_key:
+        raise ConfigError(
+            "An access key id has 4 to 128 letters and digits, and a secret.", "Look at the key that was given."
+        )
+    if not re.fullmatch(r"\d{12}", caller.account_id) or not re.fullmatch(r"[\w+=,.@-]{1,64}", caller.user):
+        raise ConfigError(
+            "An account id has 12 digits, a user name 1 to 64 letters.", "Look at the key that was given."
+        )
+
+
 DEFAULT_CALLER = Caller(
     access_key_id="AKIASIMULATOR0000001",
     secret_access_key="simulator/secret/key/for/loopback/only00",  # noqa: S106 - public on purpose: opens a toy
@@ -39,7 +57,11 @@ DEFAULT_CALLER = Caller(
 
 @dataclass(slots=True, kw_only=True)
 class Dkim:
-    """Easy DKIM of a domain identity. `missed_since` is when a verified record was first not found again."""
+    """DKIM of a domain identity. `missed_since` is when a verified record was first not found again.
+
+    `origin` is SigningAttributesOrigin [M]: AWS_SES, EXTERNAL (one token, the selector, with `private_key` in base64
+    as it was given), or AWS_SES_<REGION> for a replica, whose `replication_error` says why it has no tokens.
+    """
 
     tokens: tuple[str, ...]
     hosted_zone: str
@@ -47,6 +69,15 @@ class Dkim:
     status: str = "PENDING"
     signing_enabled: bool = True
     missed_since: datetime | None = None
+    origin: str = "AWS_SES"
+    private_key: str = ""
+    bits: int = 2048
+    next_bits: int = 2048
+    bits_chosen_at: datetime | None = None
+    replication_error: str = ""
+    keys_made_at: datetime | None = None
+    kept: bool = False
+    """Whether the domain was verified before this search began: then it stays so, whatever becomes of the search."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,6 +106,12 @@ class Identity:
     last_checked: datetime | None = None
     last_success: datetime | None = None
     error_type: str = ""
+    policies: dict[str, str] = field(default_factory=dict)
+    soa: tuple[str, str, int] | None = None
+    # For an address: whether it is signed by its domain's DKIM; None follows the domain [D23].
+    signing: bool | None = None
+    token: DomainToken | None = None
+    notifications: Notifications = field(default_factory=Notifications)
 
     @property
     def verified(self) -> bool:
@@ -89,11 +126,15 @@ class Identity:
 
 @dataclass(slots=True, kw_only=True)
 class Destination:
-    """An event destination of a configuration set; `body` is the EventDestination as it is given back."""
+    """An event destination of a configuration set; `body` is the EventDestination as it is given back.
+
+    `sort` is sns, eventbridge, firehose or cloudwatch; `arn` is that of the topic, bus or stream, empty for CloudWatch.
+    """
 
     name: str
     body: dict[str, Any]
-    topic_arn: str
+    sort: str = "sns"
+    arn: str
     enabled: bool
     kinds: frozenset[str]
 
@@ -109,11 +150,13 @@ class ConfigurationSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressed:
-    """An entry of the account's suppression list. `reason` is BOUNCE or COMPLAINT."""
+    """An entry of the account's suppression list. `reason` is BOUNCE or COMPLAINT; the ids say what put it there."""
 
     address: str
     reason: str
     at: datetime
+    message_id: str = ""
+    feedback_id: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,13 +177,16 @@ class Account:
     configuration_sets: dict[str, ConfigurationSet] = field(default_factory=dict)
     suppression: dict[str, Suppressed] = field(default_factory=dict)
     throttled_times: dict[str, int] = field(default_factory=dict)
+    holdings: Holdings = field(default_factory=Holdings)
+    statistics: Statistics = field(default_factory=Statistics)
+    life: Life = field(default_factory=Life)
 
     def limits(self, now: datetime) -> tuple[bool, float, float]:
         """Whether in production, Max24HourSend and MaxSendRate: 200 a day and 1 a second in the sandbox [D23]."""
         if self.review is None:
-            return False, 200.0, 1.0
+            return self.life.over(production=False, day=200.0, rate=1.0)
         read = standing(self.review, now)
-        return read.production, read.max_24_hour_send, read.max_send_rate
+        return self.life.over(production=read.production, day=read.max_24_hour_send, rate=read.max_send_rate)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,8 +202,19 @@ class Simulation:
     topics: dict[str, Topic] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
     outbox: OrderedDict[str, Accepted] = field(default_factory=OrderedDict)
+    happened: dict[str, list[Happening]] = field(default_factory=dict)
+    """MessageId -> what follows it, for each message of the outbox."""
+    outlets: dict[str, Outlet] = field(default_factory=dict)
+    """Who takes events for a sort of destination (eventbridge, firehose, cloudwatch); SNS is known here."""
+    observe: Observer | None = None
+    """Told of every message and all that follows it, before anybody else."""
+    handed: dict[str, deque[Happening]] = field(default_factory=dict)
+    """ARN -> the last events for destinations that nobody takes."""
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """bucket/key -> the content of the S3 objects that import jobs read and jobs write."""
     accepted: int = 0
     faults: Faults = field(default_factory=Faults)
+    around: Surroundings = field(default_factory=Surroundings)
 
     def account(self, account_id: str, region: str) -> Account:
         """Return the account in a Region, made when first asked for: every account starts in the sandbox."""
@@ -177,7 +234,7 @@ class Simulation:
         self.outbox[message.message_id] = message
         self.accepted += 1
         while len(self.outbox) > self.outbox_limit:
-            self.outbox.popitem(last=False)
+            self.happened.pop(self.outbox.popitem(last=False)[0], None)
 
     def reset(self) -> None:
         """Forget everything but the callers."""
@@ -185,8 +242,12 @@ class Simulation:
         self.topics.clear()
         self.queues.clear()
         self.outbox.clear()
+        self.happened.clear()
+        self.handed.clear()
+        self.objects.clear()
         self.accepted = 0
         self.faults = Faults()
+        self.around.forget()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,3 +261,12 @@ class Moment:
     queue_now: datetime
     source_ip: str
     http: str
+    sent_by: str = ""
+    """The operation that sends where it is not SendEmail of v2: what `ses:operation` names."""
+
+
+Observer = Callable[[Moment, Accepted, Sequence[Happening]], None]
+"""Told of what follows a message. It must not raise."""
+
+Outlet = Callable[[Moment, Destination, Happening], None]
+"""Takes one event for one destination. It must not raise."""

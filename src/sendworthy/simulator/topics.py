@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -20,17 +21,27 @@ from sendworthy.wire.sns import sign
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Subscription:
-    """A confirmed subscription; attributes are strings, as SNS gives them back."""
+    """A subscription; attributes are strings, as SNS gives them back. `token` confirms one that is not yet."""
 
     arn: str
     protocol: str
     endpoint: str
     attributes: dict[str, str] = field(default_factory=dict)
+    confirmed: bool = True
+    token: str = ""
+    asked_at: datetime | None = None
+    with_signature: bool = True
+    """Whether it was confirmed by a signed call (ConfirmationWasAuthenticated)."""
 
     @property
     def raw(self) -> bool:
         """Whether the bare message is delivered, without an envelope and without a signature."""
         return self.attributes.get("RawMessageDelivery", "false").lower() == "true"
+
+    @property
+    def topic_arn(self) -> str:
+        """The topic's ARN."""
+        return self.arn.rpartition(":")[0]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -42,10 +53,18 @@ class Topic:
     tags: list[dict[str, str]] = field(default_factory=list)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
 
+    @property
+    def signature_version(self) -> str:
+        """The version that its messages are signed by: 1 unless set to 2."""
+        return self.attributes.get("SignatureVersion", "1")
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Envelope:
-    """A notification on its way to one subscription. Called, it is written and signed: only when somebody reads it."""
+    """A notification on its way to one subscription. Called, it is written and signed: only when somebody reads it.
+
+    `attributes` are the MessageAttributes as Publish had them.
+    """
 
     topic_arn: str
     subscription_arn: str
@@ -54,11 +73,11 @@ class Envelope:
     signature_version: str
     message: str | Callable[[], str]
     subject: str = ""
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __call__(self) -> str:
-        """Return the JSON text that SQS carries (SNS Developer Guide, "Amazon SNS message formats")."""
-        region = self.topic_arn.split(":")[3]
-        host = f"https://sns.{region}.amazonaws.com"
+        """Return the JSON text that SQS and HTTP carry (SNS Developer Guide, "Amazon SNS message formats")."""
+        host = sns_host(self.topic_arn)
         envelope = {
             "Type": "Notification",
             "MessageId": self.message_id,
@@ -72,7 +91,53 @@ class Envelope:
         envelope["Signature"] = sign(envelope, private_key=_key())
         envelope["SigningCertURL"] = f"{host}/{certificate_name()}"
         envelope["UnsubscribeURL"] = f"{host}/?Action=Unsubscribe&SubscriptionArn={self.subscription_arn}"
+        if self.attributes:
+            shown = {name: _attribute(value) for name, value in self.attributes.items()}
+            return json.dumps({**envelope, "MessageAttributes": shown}, indent=2)
         return json.dumps(envelope, indent=2)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Confirmation:
+    """A SubscriptionConfirmation or UnsubscribeConfirmation, signed when called."""
+
+    kind: str
+    topic_arn: str
+    message_id: str
+    token: str
+    at: datetime
+    signature_version: str
+
+    def __call__(self) -> str:
+        """Return the JSON text that HTTP carries (SNS Developer Guide, "Amazon SNS message formats")."""
+        host = sns_host(self.topic_arn)
+        what = "to the topic" if self.kind == "SubscriptionConfirmation" else "from the topic"
+        verb = "chosen to subscribe" if self.kind == "SubscriptionConfirmation" else "chosen to deactivate subscription"
+        envelope = {
+            "Type": self.kind,
+            "MessageId": self.message_id,
+            "Token": self.token,
+            "TopicArn": self.topic_arn,
+            "Message": f"You have {verb} {what} {self.topic_arn}.\n"
+            "To confirm the subscription, visit the SubscribeURL included in this message.",
+            "SubscribeURL": f"{host}/?Action=ConfirmSubscription&TopicArn={self.topic_arn}&Token={self.token}",
+            "Timestamp": stamp(self.at),
+            "SignatureVersion": self.signature_version,
+        }
+        envelope["Signature"] = sign(envelope, private_key=_key())
+        envelope["SigningCertURL"] = f"{host}/{certificate_name()}"
+        return json.dumps(envelope, indent=2)
+
+
+def sns_host(topic_arn: str) -> str:
+    """Return the URL of SNS in a topic's Region, without a path."""
+    return f"https://sns.{topic_arn.split(':')[3]}.amazonaws.com"
+
+
+def _attribute(value: Mapping[str, Any]) -> dict[str, str]:
+    binary = value.get("BinaryValue")
+    text = base64.b64encode(binary).decode() if binary is not None else str(value.get("StringValue", ""))
+    return {"Type": str(value["DataType"]), "Value": text}
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from sendworthy.simulator.dkim import holds
 from sendworthy.simulator.state import Identity
 
 PATIENCE = timedelta(hours=72)
@@ -53,20 +54,27 @@ def signing_hosted_zone(region: str) -> str:
     return f"dkim.{region}.amazonses.com" if region in REGIONS_WITH_OWN_ZONE else "dkim.amazonses.com"
 
 
-def dkim_names(identity: Identity) -> tuple[str, ...]:
-    """Return the three names to ask for a CNAME."""
-    tokens = identity.dkim.tokens if identity.dkim is not None else ()
-    return tuple(f"{token}._domainkey.{identity.name}" for token in tokens)
+def dkim_questions(identity: Identity) -> tuple[tuple[str, str], ...]:
+    """Return what to ask DNS: a CNAME for each token, or the TXT record of a selector of one's own [D23]."""
+    if identity.dkim is None:
+        return ()
+    kind = "TXT" if identity.dkim.origin == "EXTERNAL" else "CNAME"
+    return tuple((f"{token}._domainkey.{identity.name}", kind) for token in identity.dkim.tokens)
 
 
 def judge_dkim(identity: Identity, answers: tuple[Answer, ...]) -> Outcome:
-    """FOUND when each CNAME points to its token in the signing zone, else the first thing that is wrong."""
-    if identity.dkim is None:
+    """FOUND when each CNAME points to its token, or the TXT record is one's own key; else the first thing wrong."""
+    dkim = identity.dkim
+    if dkim is None or not answers:
         return Outcome.TYPE_NOT_FOUND
-    for token, answer in zip(identity.dkim.tokens, answers, strict=True):
+    for token, answer in zip(dkim.tokens, answers, strict=True):
         if answer.outcome is not Outcome.FOUND:
             return answer.outcome
-        if [_host(value) for value in answer.values] != [f"{token}.{identity.dkim.hosted_zone}"]:
+        if dkim.origin == "EXTERNAL":
+            right = holds(answer.values, dkim.private_key)
+        else:
+            right = [_host(value) for value in answer.values] == [f"{token}.{dkim.hosted_zone}"]
+        if not right:
             return Outcome.INVALID_VALUE
     return Outcome.FOUND
 

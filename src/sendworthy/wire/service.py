@@ -47,17 +47,17 @@ class _Codec(Protocol):
 class Service:
     """One AWS API, every operation compiled once; frozen from then on, so that threads may share it.
 
-    Raises ValueError when the model speaks a protocol other than rest-json, json and query, or uses a part of one
-    that none of our services does.
+    `protocol` chooses one of several that the model names, by default the one that botocore would. Raises ValueError
+    when that is none of rest-json, json and query, or uses a part of one that none of our services does.
     """
 
-    def __init__(self, model: ServiceModel) -> None:
+    def __init__(self, model: ServiceModel, *, protocol: str = "") -> None:
         self._model = model
         self.name: str = model.service_id.hyphenize()
         """The client name of SDKs: `sesv2`, `ses`, `sqs`, `sns`, `sts`, `service-quotas` …"""
         self.signing_name: str = model.signing_name
         """The service in a signature's scope: `ses` for both SES APIs."""
-        self.protocol: str = model.resolved_protocol
+        self.protocol: str = protocol or model.resolved_protocol
         self._codec: _Codec
         match self.protocol:
             case "rest-json":

@@ -6,6 +6,7 @@ which is the independent check of this module. The body is always part of the si
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
@@ -237,6 +238,21 @@ def _read_claim(request: Request) -> _Claim:
 
 
 def _claim_from_header(header: str, request: Request) -> _Claim:
+    parts = _authorization(header)
+    timestamp, signed_at = _header_date(request.headers)
+    return _Claim(
+        scope=_read_credential(parts["Credential"], timestamp),
+        signed_headers=_read_signed_headers(parts["SignedHeaders"]),
+        signature=parts["Signature"],
+        timestamp=timestamp,
+        signed_at=signed_at,
+        expires_seconds=None,
+        query=request.query,
+    )
+
+
+@functools.lru_cache(maxsize=16)  # whose signature it is and whether it is right are asked one after the other
+def _authorization(header: str) -> Mapping[str, str]:
     algorithm, _, rest = header.strip().partition(" ")
     if len(header) > _LONGEST_AUTHORIZATION or algorithm != ALGORITHM:
         raise _incomplete(f"The Authorization header must begin with '{ALGORITHM}'.")
@@ -249,16 +265,7 @@ def _claim_from_header(header: str, request: Request) -> _Claim:
     missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not parts.get(name)]
     if missing:
         raise _incomplete(" ".join(f"Authorization header requires '{name}' parameter." for name in missing))
-    timestamp, signed_at = _header_date(request.headers)
-    return _Claim(
-        scope=_read_credential(parts["Credential"], timestamp),
-        signed_headers=_read_signed_headers(parts["SignedHeaders"]),
-        signature=parts["Signature"],
-        timestamp=timestamp,
-        signed_at=signed_at,
-        expires_seconds=None,
-        query=request.query,
-    )
+    return parts
 
 
 def _claim_from_query(request: Request) -> _Claim:
@@ -285,6 +292,7 @@ def _claim_from_query(request: Request) -> _Claim:
     )
 
 
+@functools.lru_cache(maxsize=64)
 def _read_credential(text: str, timestamp: str) -> Scope:
     # An access key id never contains a slash; the scope is its last four parts.
     parts = text.split("/")
@@ -297,6 +305,7 @@ def _read_credential(text: str, timestamp: str) -> Scope:
     return Scope(*parts[:4])
 
 
+@functools.lru_cache(maxsize=64)
 def _read_signed_headers(text: str) -> tuple[str, ...]:
     names = tuple(text.lower().split(";"))
     if len(names) > _MOST_SIGNED_HEADERS or not all(names) or list(names) != sorted(set(names)):
@@ -325,6 +334,7 @@ def _header_date(headers: Mapping[str, str]) -> tuple[str, datetime]:
     return moment.strftime(_TIMESTAMP), moment
 
 
+@functools.lru_cache(maxsize=64)  # a busy client signs many requests in one second
 def _read_timestamp(text: str) -> datetime:
     well_formed = len(text) == 16 and text[8] == "T" and text[15] == "Z" and (text[:8] + text[9:15]).isdecimal()
     try:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
 from sendworthy.errors import ConfigError
-from sendworthy.simulator.accepted import Accepted
 from sendworthy.simulator.clock import SimulatedClock
-from sendworthy.simulator.events import stamp
+from sendworthy.simulator.doors.outbox import OutboxDoor
+from sendworthy.simulator.doors.tracks import TracksDoor
 from sendworthy.simulator.faults import Fault, FaultKind
-from sendworthy.simulator.review import Review, ReviewStatus, Step
+from sendworthy.simulator.review import Review, ReviewStatus, Says, Step
 from sendworthy.simulator.ses_identities import identity_name
-from sendworthy.simulator.state import Account, Simulation
+from sendworthy.simulator.state import Account, Caller, Simulation, check_caller
 from sendworthy.simulator.topics import certificate, certificate_name
 from sendworthy.simulator.world.dns import Trouble, Zones
 from sendworthy.wire.errors import WireError
 from sendworthy.wire.http import Request, Response
 
 PREFIX = "/_sim/"
-_OUTBOX_PAGE = 100
+# Addresses, names without a dot (a container's) and names that the public DNS never has (RFC 6761, RFC 6762).
+_OUR_NAMES = re.compile(r"[0-9.]*|\[[0-9a-f:.]*\]|[a-z0-9_-]+|.*\.(?:localhost|test|local|internal)")
 
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ class _Step(msgspec.Struct, forbid_unknown_fields=True):
     max_24_hour_send: float = 50_000.0
     max_send_rate: float = 14.0
     production_lag_seconds: float = 0.0
+    says: Says | None = None
+    waits_for_reply: bool = False
 
 
 class _Review(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,6 +62,7 @@ class _Fault(msgspec.Struct, forbid_unknown_fields=True):
     code: str = ""
     message: str = ""
     status: int = 0
+    share: float = 1.0
 
 
 class _Verify(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,7 +95,11 @@ class AdminDoor:
     zones: Zones
     changed: Callable[[], None]
     restore_world: Callable[[], None]
+    tracks: TracksDoor
+    smtp_certificate: Callable[[], bytes] = bytes
     places: Mapping[str, str] = field(default_factory=dict)
+    accounts: Callable[[str, str, bytes], Response | None] = lambda _method, _path, _body: None
+    """Answers what is about accounts: reviewer, cases, standing."""
 
     def answer(self, request: Request) -> Response:
         """Answer one request; whatever is wrong with it gets a 4xx and one sentence."""
@@ -99,8 +107,10 @@ class AdminDoor:
             return _json({"message": "a page of another origin has no business here"}, 403)
         path = unquote(request.path.removeprefix(PREFIX)).strip("/")
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        # Browsers ask for HTML by name; scripts that take anything get JSON.
+        wants_html = "text/html" in request.headers.get("accept", "")
         try:
-            found = self._find(request.method, path, query, request.body)
+            found = self._find(request.method, path, query, request.body, wants_html=wants_html)
         except _BadAdminRequest as error:
             return _json({"message": str(error)}, 400)
         except (msgspec.DecodeError, ValueError, OverflowError) as error:
@@ -109,15 +119,20 @@ class AdminDoor:
             return _json({"message": error.happened}, 400)
         return found if found is not None else _json({"message": f"{request.method} {PREFIX}{path}: no such door"}, 404)
 
-    def _find(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Response | None:
+    def _find(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes, *, wants_html: bool
+    ) -> Response | None:
         head, _, rest = path.partition("/")
+        if head == "outbox":
+            return OutboxDoor(sim=self.sim, now=self.clock.now).answer(method, path, query, wants_html=wants_html)
+        if head == "objects":
+            return self.tracks.objects(method, rest, body)
         if head == "world":
             return self._world(method, rest, body)
         table: dict[tuple[str, str], Callable[[], Response]] = {
             ("GET", "healthz"): lambda: _json({"status": "ok"} | dict(self.places)),
             ("GET", "clock"): self._show_clock,
             ("POST", "clock"): lambda: self._move_clock(_read(body, _Clock)),
-            ("GET", "outbox"): lambda: self._show_outbox(query),
             ("GET", "counts"): self._counts,
             ("POST", "review"): lambda: self._script(_read(body, _Review)),
             ("POST", "verify"): lambda: self._verify(_read(body, _Verify)),
@@ -126,18 +141,23 @@ class AdminDoor:
             ("POST", "faults"): lambda: self._fail(_read(body, _Fault)),
             ("DELETE", "faults"): self._heal,
             ("GET", "sns/certificate"): _show_certificate,
+            ("GET", "smtp/certificate"): self._show_smtp_certificate,
+            ("GET", "callers"): self._show_callers,
+            ("POST", "callers"): lambda: self._add_caller(_read(body, Caller)),
+            ("POST", "engage"): lambda: self.tracks.engage(body),
             ("POST", "reset"): self._reset,
         }
         chosen = table.get((method, path))
-        return chosen() if chosen is not None else None
-
-    def _show_outbox(self, query: Mapping[str, str]) -> Response:
-        whole = query.get("source") != "0"
-        return _json([shown(each, whole=whole) for each in self._outbox(query)])
+        return chosen() if chosen is not None else self.accounts(method, path, body)
 
     def _show_faults(self) -> Response:
         active = self.sim.faults.active()
-        return _json([{"operation": each.operation, "kind": each.kind, "times": each.times} for each in active])
+        return _json(
+            [
+                {"operation": each.operation, "kind": each.kind, "times": each.times, "share": each.share}
+                for each in active
+            ]
+        )
 
     def _fail(self, wanted: _Fault) -> Response:
         self.sim.faults.add(Fault(**msgspec.structs.asdict(wanted)))
@@ -153,6 +173,22 @@ class AdminDoor:
         self.changed()
         return _json({})
 
+    def _show_smtp_certificate(self) -> Response:
+        return Response(status=200, headers={"content-type": "application/x-pem-file"}, body=self.smtp_certificate())
+
+    def _show_callers(self) -> Response:
+        return _json(
+            [
+                {"access_key_id": each.access_key_id, "account_id": each.account_id, "user": each.user}
+                for each in self.sim.callers.values()
+            ]
+        )
+
+    def _add_caller(self, caller: Caller) -> Response:
+        check_caller(caller)
+        self.sim.callers[caller.access_key_id] = caller
+        return _json({}, 201)
+
     def _show_clock(self) -> Response:
         return _json({"now": self.clock.now().isoformat(), "factor": self.clock.factor})
 
@@ -167,23 +203,6 @@ class AdminDoor:
             self.clock.advance(wanted.advance_seconds)
         self.changed()
         return self._show_clock()
-
-    def _outbox(self, query: Mapping[str, str]) -> Iterator[Accepted]:
-        """Newest last; the newest `limit` (100) that went `to` an address or carry a `tag` name=value."""
-        wanted, (tag, _, value) = query.get("to", "").lower(), query.get("tag", "").partition("=")
-        limit = int(query.get("limit", _OUTBOX_PAGE))
-        if limit < 1:
-            raise _BadAdminRequest("`limit` is 1 or more")
-        found = []
-        for message in reversed(self.sim.outbox.values()):
-            if wanted and wanted not in (each.lower() for each in message.recipients):
-                continue
-            if tag and value not in message.tags.get(tag, ()):
-                continue
-            found.append(message)
-            if len(found) == limit:
-                break
-        return reversed(found)
 
     def _counts(self) -> Response:
         accounts = [
@@ -258,26 +277,14 @@ class AdminDoor:
                 return None
 
 
-def shown(message: Accepted, *, whole: bool = True) -> dict[str, Any]:
-    """Return a message of the outbox for JSON; if `whole`, with `source`, the MIME text, and `data`, it in base64."""
-    source = message.source() if whole else b""
-    found: dict[str, Any] = {
-        "message_id": message.message_id,
-        "at": stamp(message.at),
-        "region": message.region,
-        "from": message.from_header,
-        "to": list(message.recipients),
-        "subject": message.subject,
-        "configuration_set": message.configuration_set,
-        "tags": {name: list(values) for name, values in message.tags.items()},
-    }
-    if whole:
-        found |= {"source": source.decode("utf-8", "replace"), "data": base64.b64encode(source).decode()}
-    return found
-
-
 def _is_of_this_house(request: Request) -> bool:
-    """Whether no browser sends this on behalf of a page from elsewhere (Fetch standard: Origin, Sec-Fetch-Site)."""
+    """Whether no browser sends this on behalf of a page from elsewhere (Fetch standard: Origin, Sec-Fetch-Site).
+
+    A page whose name is pointed here after it was loaded (DNS rebinding) gives itself away by that name.
+    """
+    name = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+    if not _OUR_NAMES.fullmatch(name.lower()):
+        return False
     origin = request.headers.get("origin")
     ours = origin is None or origin.partition("://")[2] == request.headers.get("host")
     return ours and request.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}

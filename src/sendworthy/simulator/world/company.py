@@ -43,10 +43,15 @@ mail    IN A   192.0.2.20
 """
 
 
-def amazon_zone() -> str:
-    """Return the part of amazonses.com that records of customers point at. The DKIM key signs nothing yet."""
+def amazon_zone(*, one_key: bool = True) -> str:
+    """Return the part of amazonses.com that records of customers point at.
+
+    With `one_key` every DKIM token has the same key, that signs nothing; without, tokens are answered by whoever serves
+    the zone.
+    """
     regional = sorted(REGIONS_WITH_OWN_ZONE)
     key = f'"v=DKIM1; k=rsa; p={DKIM_KEY[:200]}" "{DKIM_KEY[200:]}"'
+    zones = ("dkim", *(f"dkim.{region}" for region in regional))
     lines = [
         "$ORIGIN amazonses.com.",
         "$TTL 300",
@@ -54,8 +59,7 @@ def amazon_zone() -> str:
         "@ IN NS ns1.amazonses.com.",
         "ns1 IN A 127.0.0.1",
         '@ IN TXT "v=spf1 ip4:192.0.2.0/24 -all"',
-        f"*.dkim IN TXT {key}",
-        *(f"*.dkim.{region} IN TXT {key}" for region in regional),
+        *(f"*.{zone} IN TXT {key}" if one_key else f'{zone} IN TXT "DKIM keys of Easy DKIM"' for zone in zones),
         # feedback-smtp.<region> for every Region: the wildcard of the zone.
         "* IN A 192.0.2.10",
         *(f"feedback-smtp.{region} IN A 192.0.2.10" for region in regional),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -40,6 +41,8 @@ class Zones:
     _zones: dict[dns.name.Name, dns.zone.Zone] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _troubles: dict[dns.name.Name, Trouble] = field(default_factory=dict)
+    made: Callable[[str], str | None] | None = None
+    """Gives the TXT record of a name that is made when it is asked for; None for names of the zone files alone."""
 
     def put(self, origin: str, text: str) -> None:
         """Add or replace a zone, given as a zone file (RFC 1035 section 5). Raises ConfigError."""
@@ -74,6 +77,10 @@ class Zones:
     def calm(self) -> None:
         """Let every name work again."""
         self._troubles = {}
+
+    def troubles(self) -> dict[str, str]:
+        """Return what is in trouble: absolute name -> kind."""
+        return {str(name): trouble.value for name, trouble in self._troubles.items()}
 
     def trouble_of(self, name: dns.name.Name) -> Trouble | None:
         """Return the trouble of a name: its own, else that of the nearest name above it."""
@@ -144,6 +151,10 @@ def _fill(response: dns.message.Message, zones: Zones, name: dns.name.Name, kind
                 response.set_rcode(dns.rcode.REFUSED)
             return
         response.flags |= dns.flags.AA
+        text = zones.made(name.to_text()) if zones.made is not None and kind == dns.rdatatype.TXT else None
+        if text is not None:
+            response.answer.append(dns.rrset.from_text(name, 300, "IN", "TXT", _quoted(text)))
+            return
         node = _node(zone, name)
         if node is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
@@ -162,6 +173,11 @@ def _fill(response: dns.message.Message, zones: Zones, name: dns.name.Name, kind
         if not isinstance(target, dns.rdtypes.ANY.CNAME.CNAME):
             return
         name = target.target.canonicalize()
+
+
+def _quoted(text: str) -> str:
+    """Write a TXT record in strings of 255 octets at most (RFC 1035 section 3.3)."""
+    return " ".join(f'"{text[start : start + 255]}"' for start in range(0, len(text), 255))
 
 
 def _node(zone: dns.zone.Zone, name: dns.name.Name) -> dns.node.Node | None:

@@ -1,0 +1,1 @@
+"""Pages about the simulator, and what makes the generated ones."""
