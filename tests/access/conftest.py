@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,15 +15,26 @@ from sendworthy.audit.check import Finding, Severity, Verdict
 from sendworthy.audit.evidence import (
     Account,
     Caller,
+    ConfigurationSet,
     Dkim,
     DnsAnswer,
     DnsOutcome,
     Evidence,
     Identity,
+    Page,
+    Queue,
     RegionEvidence,
     Seen,
+    Tls,
+    UnsubscribeProbe,
 )
-from sendworthy.audit.profile import Contact, MailKind, Profile, Sender, Stream
+from sendworthy.audit.message import DkimSignature, SeenMessage
+from sendworthy.audit.profile import Profile
+from sendworthy.audit.remembered import Remembered
+from sendworthy.audit.watching import Alarm, Hour, Metrics
+from sendworthy.audit.website import with_scheme
+from sendworthy.audit.wishes import Wishes
+from tests.access.senders import NEWSLETTER, RESETS
 
 NOW = datetime(2026, 11, 14, 9, 30, tzinfo=UTC)
 REGION = "eu-west-1"
@@ -36,6 +48,23 @@ CHECKS = {
     "events.wired": (DOMAIN, REGION, True),
     "website.policies": ("sender", "", True),
     "sending.quota": (REGION, REGION, False),
+    "account.enforcement": (REGION, REGION, False),
+    "account.sending": (REGION, REGION, False),
+    "account.suppression": (REGION, REGION, False),
+    "suppression.sets": (REGION, REGION, False),
+    "events.dead_letter": (REGION, REGION, False),
+    "identity.default_set": (DOMAIN, REGION, False),
+    "dkim.key_length": (DOMAIN, REGION, False),
+    "dkim.alignment": (DOMAIN, REGION, False),
+    "dmarc.reports": (DOMAIN, "", False),
+    "unsubscribe.headers": ("sender", "", False),
+    "unsubscribe.signed": ("sender", "", False),
+    "unsubscribe.probe": ("sender", "", False),
+    "alarms.bounce": (REGION, REGION, False),
+    "alarms.complaint": (REGION, REGION, False),
+    "alarms.actions": (REGION, REGION, False),
+    "monitoring.reputation_metrics": (REGION, REGION, False),
+    "website.tls": ("sender", "", False),
 }
 DRILLS = ("drill.bounce", "drill.complaint", "drill.delivery", "drill.unsubscribe")
 
@@ -82,76 +111,88 @@ def proofs() -> Proofs:
         figures = {"trials": 5, "passed": 5, "longest_seconds": 1.7}
         drills = tuple(Proof(kind=kind, subject=REGION, at=at, data=figures) for kind in kinds)
         pacing = {"trials": 3, "passed": 3, "rate_per_second": 14, "highest_per_second": 14}
-        return (*drills, Proof(kind="drill.pacing", subject=REGION, at=at, data=pacing))
+        elsewhere = {
+            "source": "Postmark",
+            "month": "2026-10-01",
+            "first": "2026-10-01",
+            "last": "2026-10-31",
+            "sent": 12_000,
+            "hard_bounces": 24,
+            "complaints": 1,
+        }
+        return (
+            *drills,
+            Proof(kind="drill.pacing", subject=REGION, at=at, data=pacing),
+            Proof(kind="history.import", subject=REGION, at=at, data={"months": [elsewhere]}),
+        )
 
     return make
 
 
 @pytest.fixture
 def resets() -> Profile:
-    return Profile(
-        sender=Sender(
-            company="Example Allotments Ltd",
-            website="https://example.com",
-            industry="software for gardening clubs",
-            product="A booking calendar in which allotment holders share tools & water hours.",
-            contacts=(Contact(name="Ada Byron", title="Head of Engineering", email="ada@example.com"),),
-            privacy_policy="https://example.com/privacy",
-            terms="https://example.com/terms",
-        ),
-        mail=(
-            MailKind(
-                name="Password reset",
-                stream=Stream.TRANSACTIONAL,
-                description="One link that lets a member choose a new password; it works for 30 minutes",
-                trigger="a member asks for it on the sign-in page",
-                opt_in="Members enter their address when they join and confirm it by a link before it is used.",
-                address_source="Only from our own sign-up form; we import none.",
-                per_day=40,
-                per_day_later=400,
-                later_by="2027-03-31",
-                peak_per_second=1,
-                volume_reason="We have 2,100 members and saw 31 to 44 resets a day last month.",
-            ),
-        ),
-    )
+    return RESETS
 
 
 @pytest.fixture
 def newsletter() -> Profile:
-    return Profile(
-        sender=Sender(
-            company="Example Press",
-            website="https://press.example.com",
-            product="We print poetry and sell it by post.",
-            contacts=(Contact(name="Max Born", email="max@press.example.com"),),
-            privacy_policy="https://press.example.com/privacy",
-            terms="https://press.example.com/terms",
-            anti_spam_policy="https://press.example.com/mail",
+    return NEWSLETTER
+
+
+def alarm(metric: str, threshold: float) -> Alarm:
+    return Alarm(
+        name=metric,
+        namespace="AWS/SES",
+        metric=metric,
+        comparison="GreaterThanThreshold",
+        threshold=threshold,
+        actions=("arn:aws:sns:eu-west-1:111122223333:sendworthy-alarms",),
+    )
+
+
+def page(url: str) -> Seen[Page]:
+    return Seen(Page(url=url, final_url=url, status=200, tls=Tls.VALID, title="A page", text_length=900))
+
+
+def region_evidence(wishes: Wishes) -> RegionEvidence:
+    identity = Identity(
+        name=DOMAIN,
+        type="DOMAIN",
+        verified_for_sending=True,
+        dkim=Dkim(
+            status="SUCCESS",
+            signing_enabled=True,
+            tokens=("aaa", "bbb", "ccc"),
+            origin="AWS_SES",
+            key_length="RSA_2048_BIT",
         ),
-        mail=(
-            MailKind(
-                name="Monthly letter",
-                stream=Stream.MARKETING,
-                description="New books and readings, one e-mail a month.",
-                trigger="an issue is ready, on the first Monday of the month",
-                opt_in="Readers tick an empty box and confirm by a link (double opt-in).",
-                address_source="From the form on our site and a paper list at readings, each confirmed by the link.",
-                per_day=1200,
-                peak_per_second=5,
-                volume_reason="1,187 confirmed readers on 1 November.",
-            ),
-            MailKind(
-                name="Order receipt",
-                stream=Stream.TRANSACTIONAL,
-                description="What was bought and what it cost.",
-                trigger="an order is paid",
-                opt_in="Buyers give the address for this purpose at the till.",
-                address_source="From the order form.",
-                per_day=15,
-                volume_reason="Orders of the last quarter.",
-            ),
-        ),
+        mail_from_domain=f"bounce.{DOMAIN}",
+        mail_from_status="SUCCESS",
+        configuration_set=wishes.default_configuration_set,
+    )
+    account = Account(
+        production_access=False,
+        sending_enabled=True,
+        enforcement_status="HEALTHY",
+        max_24_hour_send=200,
+        max_send_rate=1,
+        sent_last_24_hours=12,
+        suppressed_reasons=("BOUNCE", "COMPLAINT"),
+        vdm_enabled=True,
+    )
+    queue = wishes.queue_arn("aws", "111122223333")
+    return RegionEvidence(
+        account=Seen(account),
+        identities={DOMAIN: Seen(identity)},
+        configuration_sets={
+            name: Seen(
+                ConfigurationSet(name=name, reputation_metrics=True, tls_policy="REQUIRE", destinations=Seen(()))
+            )
+            for name in wishes.configuration_sets.values()
+        },
+        queues={queue: Seen(Queue(arn=queue, url="https://sqs.eu-west-1.amazonaws.com/q", redrive_policy="{}"))},
+        alarms=Seen((alarm("Reputation.BounceRate", 0.02), alarm("Reputation.ComplaintRate", 0.0005))),
+        metrics=Seen(Metrics(hours=(Hour(begins=NOW - timedelta(days=1), sends=140.0),), bounces=2.0)),
     )
 
 
@@ -160,34 +201,42 @@ def see() -> Callable[[Profile], Evidence]:
     """Give the evidence of a well-made sandbox account of this profile."""
 
     def make(profile: Profile) -> Evidence:
-        identity = Identity(
-            name=DOMAIN,
-            type="DOMAIN",
-            verified_for_sending=True,
-            dkim=Dkim(status="SUCCESS", signing_enabled=True, tokens=("aaa", "bbb", "ccc"), origin="AWS_SES"),
-            mail_from_domain=f"bounce.{DOMAIN}",
-            mail_from_status="SUCCESS",
-        )
-        account = Account(
-            production_access=False,
-            sending_enabled=True,
-            enforcement_status="HEALTHY",
-            max_24_hour_send=200,
-            max_send_rate=1,
-            sent_last_24_hours=12,
-            suppressed_reasons=("BOUNCE", "COMPLAINT"),
-        )
+        wishes = Wishes(region=REGION, domains=(DOMAIN,))
+        sender = profile.sender
+        urls = [sender.website, sender.privacy_policy, sender.terms]
+        signature = DkimSignature(domain=DOMAIN, headers=("from", "list-unsubscribe", "list-unsubscribe-post"))
         return Evidence(
             taken_at=NOW - timedelta(hours=1),
             domains=(DOMAIN,),
             caller=Seen(Caller(account_id="111122223333", arn="arn:aws:iam::111122223333:user/a")),
-            regions={REGION: RegionEvidence(account=Seen(account), identities={DOMAIN: Seen(identity)})},
+            regions={REGION: region_evidence(wishes)},
             dns={
                 f"TXT _dmarc.{DOMAIN}": Seen(
                     DnsAnswer(outcome=DnsOutcome.FOUND, records=("v=DMARC1; p=quarantine; rua=mailto:d@example.com",))
                 )
             },
+            websites={with_scheme(url): page(url) for url in urls if url},
+            organisational=dict.fromkeys(
+                [DOMAIN, *(urlsplit(with_scheme(url)).hostname or "" for url in urls if url)], "example.com"
+            ),
             profile=profile,
+            wishes=(wishes,),
+            messages=(
+                SeenMessage(
+                    name="sample",
+                    from_domain=DOMAIN,
+                    unsubscribe_headers=1,
+                    post_headers=1,
+                    one_click=True,
+                    signatures=(signature,),
+                ),
+            ),
+            probe=Seen(
+                UnsubscribeProbe(
+                    origin="https://example.com", https=True, get_status=200, post_status=200, post_says_done=True
+                )
+            ),
+            remembered=Seen(Remembered(sent={"delivered": 180, "bounced": 1, "sent": 2})),
         )
 
     return make

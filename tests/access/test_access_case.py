@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendworthy.access.case import CaseState, NextAction, State, WaitingFor, state
-from sendworthy.access.case_texts import NEXT, WHAT
+from sendworthy.access.case_texts import HELP, NEXT, WHAT
 from sendworthy.access.facts import Answer, Fact, FactKind, case_id, fact_from_row, fact_to_row
 from sendworthy.access.refusals import Kind
 
@@ -47,6 +47,23 @@ _REFUSED_WORDS = (Kind.GENERIC_REFUSAL, Kind.INCREASE_REFUSED)
 _STATUSES = ("", "PENDING", "FAILED", "GRANTED", "DENIED", "ESCALATED")
 
 
+_FACTS = st.lists(
+    st.builds(
+        fact,
+        st.floats(-100, 100),
+        st.sampled_from(FactKind),
+        answer=st.sampled_from([*map(str, Answer), "strange", 3, None]),
+        status=st.sampled_from([*_STATUSES, None, 7]),
+        production=st.sampled_from([True, False, None, "true"]),
+        kind=st.sampled_from([*map(str, Kind), "new", None]),
+        enforcement=st.sampled_from(["", "HEALTHY", "PROBATION", None]),
+        way=st.sampled_from(["service_quotas", "new_case", "pigeon", None]),
+        changed=st.sampled_from([[], ["dmarc"], None]),
+    ),
+    max_size=8,
+)
+
+
 def _expected(answer: Answer | None, status: str, production: bool, words: Kind | None, reply: bool) -> State:
     """Say by the traps of the review, row by row, which state a combination must have.
 
@@ -57,7 +74,7 @@ def _expected(answer: Answer | None, status: str, production: bool, words: Kind 
         return State.ANSWERED if reply else State.RESTRICTED
     if production:
         return State.IN_PRODUCTION
-    if words in {None, Kind.ACKNOWLEDGEMENT, Kind.NOT_SES}:
+    if words in {None, Kind.ACKNOWLEDGEMENT, Kind.NOT_SES, Kind.REINSTATED}:
         by_status = {
             "PENDING": State.ANSWERED if reply else State.UNDER_REVIEW,
             "FAILED": State.FAILED,
@@ -105,22 +122,7 @@ def test_every_combination_of_answer_status_production_words_and_reply_has_its_o
         assert found.next_step == NEXT[found.next_action]
         assert found.what == WHAT[found.state]
         count += 1
-    assert count == 5 * 6 * 2 * 14 * 2
-
-
-_FACTS = st.lists(
-    st.builds(
-        fact,
-        st.floats(-100, 100),
-        st.sampled_from(FactKind),
-        answer=st.sampled_from([*map(str, Answer), "strange", 3, None]),
-        status=st.sampled_from([*_STATUSES, None, 7]),
-        production=st.sampled_from([True, False, None, "true"]),
-        kind=st.sampled_from([*map(str, Kind), "new", None]),
-        enforcement=st.sampled_from(["", "HEALTHY", "PROBATION", None]),
-    ),
-    max_size=8,
-)
+    assert count == 5 * 6 * 2 * 15 * 2
 
 
 def test_the_order_in_which_facts_are_handed_in_does_not_matter() -> None:
@@ -134,7 +136,8 @@ def test_any_record_has_a_state_and_never_more_certainty_than_was_seen(facts: li
     looks = sorted((one for one in facts if one.kind is FactKind.STATUS_SEEN), key=lambda one: one.at)
     if found.state is State.IN_PRODUCTION:
         assert looks[-1].data["production"] is True
-    if found.state in {State.STANDING, State.UNDER_REVIEW, State.ANSWERED, State.UNCERTAIN, State.REFUSED}:
+    shut = {State.STANDING, State.EXHAUSTED, State.UNDER_REVIEW, State.ANSWERED, State.UNCERTAIN, State.REFUSED}
+    if found.state in shut:
         assert not found.may_ask
     assert found.overdue is (found.due is not None and T0 + timedelta(hours=hours) > found.due)
 
@@ -181,6 +184,88 @@ def test_the_ladder_of_refusals_goes_reply_then_question_then_change() -> None:
     assert at(81, *steps).state is State.REFUSED_FOR_NOW
 
 
+def changed_draft(hours: float) -> Fact:
+    return fact(hours, FactKind.DRAFTED, subject="s", changed=["dmarc.record"])
+
+
+def asked(hours: float, way: str) -> Fact:
+    return fact(hours, FactKind.ASKED_ELSEWHERE, way=way, answer="accepted")
+
+
+def test_after_the_question_come_service_quotas_and_a_new_case_and_then_an_honest_stop() -> None:
+    steps = [submitted(), said(1, Kind.GENERIC_REFUSAL), replied(30), said(40, Kind.GENERIC_REFUSAL), replied(70)]
+    steps.append(said(80, Kind.REFUSAL_AFTER_REPLY))
+    assert at(200, *steps).next_action is NextAction.CHANGE_SOMETHING
+    steps.append(changed_draft(110))
+    assert at(120, *steps).next_action is NextAction.ASK_SERVICE_QUOTAS
+    steps.append(asked(121, "service_quotas"))
+    assert at(122, *steps).state is State.ANSWERED
+    steps.append(said(150, Kind.INCREASE_REFUSED))
+    assert at(180, *steps).next_action is NextAction.CHANGE_SOMETHING
+    steps.append(changed_draft(181))
+    assert at(182, *steps).next_action is NextAction.OPEN_NEW_CASE
+    steps += [asked(183, "new_case"), seen(184, "DENIED")]
+    assert at(185, *steps).state is State.ANSWERED  # the status still tells of the old case
+    for hours in (200, 240, 280):
+        steps += [said(hours, Kind.GENERIC_REFUSAL)]
+        if hours < 280:
+            steps += [replied(hours + 30)]
+    found = at(400, *steps)
+    assert (found.state, found.next_action, found.may_ask) == (State.EXHAUSTED, NextAction.STOP, False)
+    assert "What is left" in found.next_step
+    assert any("repost.aws" in where for where in found.help)
+    assert not at(4000, *steps, changed_draft(3000)).may_ask
+
+
+def test_the_steps_that_are_left_are_shown_with_what_each_needs() -> None:
+    first = (submitted(), said(1, Kind.GENERIC_REFUSAL))
+    early, later = at(2, *first), at(26, *first)
+    assert [one.standing for one in early.steps] == ["closed"] * 5
+    assert early.steps[0].why == "The 24 hours are not over."
+    assert early.steps[0].not_before == T0 + timedelta(hours=25)
+    assert [one.standing for one in later.steps] == ["open", "closed", "closed", "closed", "closed"]
+    assert all(one.needs and one.what for one in later.steps)
+    assert at(2, submitted(), seen(1, "PENDING")).steps == ()
+
+
+def test_standing_leaves_one_step_open_which_is_to_wait_and_gives_the_observed_range() -> None:
+    found = at(2, submitted(), said(1, Kind.STANDING))
+    assert [one.standing for one in found.steps] == ["closed", "closed", "closed", "closed", "open"]
+    assert found.again_between == (T0 + timedelta(days=30, hours=1), T0 + timedelta(days=60, hours=1))
+    assert found.not_before == found.again_between[0]
+
+
+@given(_FACTS, st.floats(-200, 3000))
+def test_at_most_one_step_is_ever_open_and_none_but_waiting_after_standing(facts: list[Fact], hours: float) -> None:
+    found = at(hours, *facts)
+    open_ = [one.rung for one in found.steps if one.standing == "open"]
+    assert len(open_) <= 1
+    if found.state is State.STANDING:
+        assert open_ == ["wait"]
+    for one in found.steps:
+        if one.standing == "open" and one.rung != "wait":
+            assert found.not_before is not None
+            assert T0 + timedelta(hours=hours) >= found.not_before
+
+
+def test_a_letter_that_restores_the_account_leaves_the_request_where_it_was() -> None:
+    live = seen(1, "GRANTED", production=True, enforcement="HEALTHY")
+    paused = (submitted(), live, said(10, Kind.PAUSED), replied(11), said(30, Kind.REINSTATED))
+    assert at(12, *paused[:4]).state is State.ANSWERED
+    assert at(31, *paused).state is State.IN_PRODUCTION
+    refused = (submitted(), said(1, Kind.GENERIC_REFUSAL), said(5, Kind.PROBATION_PEOPLE), said(9, Kind.REINSTATED))
+    assert at(40, *refused).state is State.REFUSED
+    still = seen(40, "GRANTED", production=True, enforcement="PROBATION")
+    assert at(41, *paused, still).state is State.RESTRICTED
+    before = seen(20, "GRANTED", production=True, enforcement="SHUTDOWN")
+    assert at(31, *paused[:4], before, paused[4]).state is State.IN_PRODUCTION
+
+
+def test_every_help_is_named_for_an_action_and_is_where_people_are() -> None:
+    assert set(HELP) <= set(NextAction)
+    assert all("https://" in where for wheres in HELP.values() for where in wheres)
+
+
 def test_asking_anew_after_the_last_refusal_needs_a_day_and_something_changed() -> None:
     steps = [submitted(), said(1, Kind.GENERIC_REFUSAL), replied(30), said(40, Kind.GENERIC_REFUSAL), replied(70)]
     steps.append(said(80, Kind.GENERIC_REFUSAL))
@@ -222,7 +307,8 @@ def test_review_times_carry_their_sources_and_count_working_days() -> None:
     assert [one.at for one in found.expected] == [
         T0 + timedelta(days=1),
         T0 + timedelta(days=2),
-        T0 + timedelta(days=7),  # five working days from a Tuesday
+        T0 + timedelta(days=3),  # three working days from a Tuesday
+        T0 + timedelta(days=7),  # five working days
     ]
     assert all(one.source for one in found.expected)
     assert at(25, submitted(), seen(0.5, "PENDING")).next_action is NextAction.READ_CASE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,12 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sendworthy.access.claim_list import CLAIMS
-from sendworthy.access.claims import NotProved, OwnWord, Proof, Proven, prove
-from sendworthy.access.own import COMMITMENTS, missing_fields, own_words
+from sendworthy.access.claims import NotProved, OwnWord, Proof, Proven, Topic, prove
+from sendworthy.access.claims_page import claims_page
+from sendworthy.access.own import COMMITMENTS, MAIL_FIELDS, SENDER_FIELDS, missing_fields, own_words
 from sendworthy.access.words import placeholders
 from sendworthy.audit.check import Finding, Verdict
-from sendworthy.audit.evidence import Evidence, RegionEvidence, Unseen, UnseenKind
+from sendworthy.audit.evidence import Evidence, RegionEvidence, Seen, Unseen, UnseenKind
 from sendworthy.audit.profile import Profile
+from sendworthy.audit.remembered import Remembered
+from sendworthy.audit.words import Word, Words
 
 Findings = Callable[..., tuple[Finding, ...]]
 Proofs = Callable[..., tuple[Proof, ...]]
@@ -93,6 +97,10 @@ def test_with_everything_proved_every_claim_is_written_with_figures_of_the_evide
     assert "selectors aaa, bbb and ccc" in written["authentication.dkim"]
     assert "policy quarantine" in written["authentication.dmarc"]
     assert "12 recipients of 200" in written["history.sandbox"]
+    assert "passes 2 %" in written["setup.bounce_alarm"]
+    assert "passes 0.05 %" in written["setup.complaint_alarm"]
+    assert "183 messages; 0.55 % of them" in written["history.record"]
+    assert "140 messages, 2 bounces and 0 complaints in the 14 days" in written["history.cloudwatch"]
 
 
 def test_a_failing_check_is_named_as_the_reason(
@@ -144,7 +152,9 @@ def test_another_region_proves_nothing_here(
     resets: Profile, findings: Findings, proofs: Proofs, see: See, now: datetime
 ) -> None:
     results = prove(CLAIMS, findings(), proofs(), evidence=see(resets), region="us-east-1", now=now)
-    assert {one.claim for one in results if isinstance(one, Proven)} <= {"policies.linked", "authentication.dmarc"}
+    of_no_region = {"policies.linked", "policies.privacy", "policies.terms", "company.website", "company.domain"}
+    of_no_region |= {"authentication.dmarc", "authentication.dmarc_reports", "history.record"}
+    assert {one.claim for one in results if isinstance(one, Proven)} <= of_no_region
 
 
 def test_an_account_that_could_not_be_read_proves_nothing_about_itself(
@@ -158,7 +168,13 @@ def test_an_account_that_could_not_be_read_proves_nothing_about_itself(
         for one in prove(CLAIMS, findings(), proofs(), evidence=evidence, region=region, now=now)
         if isinstance(one, Proven)
     }
-    assert not written & {"suppression.account_list", "history.sandbox", "authentication.dkim", "authentication.spf"}
+    assert not {claim for claim in written if claim.startswith(("suppression.", "setup.", "authentication.d"))} - {
+        "setup.monitoring",
+        "setup.rate_limit",
+        "authentication.dmarc",
+        "authentication.dmarc_reports",
+    }
+    assert "history.sandbox" not in written
 
 
 def test_one_click_unsubscribing_is_claimed_only_by_who_sends_marketing(
@@ -222,3 +238,158 @@ def test_a_complete_profile_misses_nothing_and_an_empty_one_is_told_whole(resets
         "sender.contacts",
         "mail",
     )
+
+
+def test_the_published_list_of_claims_is_the_one_in_use() -> None:
+    page = Path(__file__).parents[2] / "docs" / "ask" / "claims.md"
+    assert page.read_text(encoding="utf-8") == claims_page(), "stale: write claims_page() to docs/ask/claims.md"
+
+
+def test_there_are_about_forty_claims_of_every_topic_with_names_of_their_own() -> None:
+    ids = [claim.id for claim in CLAIMS]
+    assert len(set(ids)) == len(ids) >= 33
+    own = {field.topic for field in (*SENDER_FIELDS, *MAIL_FIELDS)} | {Topic.COMMITMENTS, Topic.VOLUMES}
+    assert {claim.topic for claim in CLAIMS} | own == set(Topic)
+    assert all(claim.would_prove for claim in CLAIMS)
+    assert all(claim.audit_age <= timedelta(days=7) for claim in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("change", "gone"),
+    [
+        ({"enforcement_status": "PROBATION"}, "setup.healthy"),
+        ({"sending_enabled": False}, "setup.healthy"),
+        ({"suppressed_reasons": ("BOUNCE",)}, "suppression.sets"),
+        ({"vdm_enabled": None}, "setup.vdm"),
+        ({"sent_last_24_hours": 0.0}, "history.sandbox"),
+    ],
+)
+def test_a_claim_about_the_account_goes_with_what_carried_it(
+    newsletter: Profile,
+    findings: Findings,
+    proofs: Proofs,
+    see: See,
+    now: datetime,
+    region: str,
+    change: dict[str, Any],
+    gone: str,
+) -> None:
+    evidence = see(newsletter)
+    here = evidence.regions[region]
+    assert isinstance(here.account, Seen)
+    account = Seen(msgspec.structs.replace(here.account.value, **change))
+    changed = msgspec.structs.replace(evidence, regions={region: msgspec.structs.replace(here, account=account)})
+    assert gone in _proven(findings, proofs, evidence, region, now)
+    assert gone not in _proven(findings, proofs, changed, region, now)
+
+
+def _proven(findings: Findings, proofs: Proofs, evidence: Evidence, region: str, now: datetime) -> set[str]:
+    results = prove(CLAIMS, findings(), proofs(), evidence=evidence, region=region, now=now)
+    return {one.claim for one in results if isinstance(one, Proven)}
+
+
+@pytest.mark.parametrize(
+    ("change", "gone"),
+    [
+        ({"alarms": Seen(())}, {"setup.bounce_alarm", "setup.complaint_alarm"}),
+        ({"alarms": Unseen(kind=UnseenKind.DENIED, reason="denied")}, {"setup.bounce_alarm", "setup.complaint_alarm"}),
+        ({"metrics": Unseen(kind=UnseenKind.DENIED, reason="denied")}, {"history.cloudwatch"}),
+        ({"queues": {}}, {"bounces.dead_letters"}),
+        (
+            {"configuration_sets": {}},
+            {"suppression.sets", "authentication.tls", "setup.streams", "setup.metrics"},
+        ),
+    ],
+)
+def test_a_claim_about_the_region_goes_with_what_carried_it(
+    newsletter: Profile,
+    findings: Findings,
+    proofs: Proofs,
+    see: See,
+    now: datetime,
+    region: str,
+    change: dict[str, Any],
+    gone: set[str],
+) -> None:
+    evidence = see(newsletter)
+    here = msgspec.structs.replace(evidence.regions[region], **change)
+    changed = msgspec.structs.replace(evidence, regions={region: here})
+    before = _proven(findings, proofs, evidence, region, now)
+    assert before - _proven(findings, proofs, changed, region, now) == gone
+
+
+@pytest.mark.parametrize(
+    "alarm",
+    [
+        {"actions": ()},
+        {"actions_enabled": False},
+        {"threshold": None},
+        {"namespace": "Mine"},
+        {"comparison": "LessThanThreshold"},
+    ],
+)
+def test_an_alarm_that_wakes_nobody_is_not_claimed(
+    newsletter: Profile,
+    findings: Findings,
+    proofs: Proofs,
+    see: See,
+    now: datetime,
+    region: str,
+    alarm: dict[str, Any],
+) -> None:
+    evidence = see(newsletter)
+    here = evidence.regions[region]
+    assert isinstance(here.alarms, Seen)
+    deaf = Seen(tuple(msgspec.structs.replace(one, **alarm) for one in here.alarms.value))
+    changed = msgspec.structs.replace(evidence, regions={region: msgspec.structs.replace(here, alarms=deaf)})
+    assert "setup.bounce_alarm" not in _proven(findings, proofs, changed, region, now)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"get_says_done": True},
+        {"post_redirects": True},
+        {"post_status": 405},
+        {"post_says_done": False},
+        {"https": False},
+        {"problem": "timeout"},
+    ],
+)
+def test_an_unsubscribe_address_is_claimed_only_when_it_does_what_the_rfc_wants(
+    newsletter: Profile,
+    findings: Findings,
+    proofs: Proofs,
+    see: See,
+    now: datetime,
+    region: str,
+    change: dict[str, Any],
+) -> None:
+    evidence = see(newsletter)
+    assert isinstance(evidence.probe, Seen)
+    probe = Seen(msgspec.structs.replace(evidence.probe.value, **change))
+    changed = msgspec.structs.replace(evidence, probe=probe)
+    assert "unsubscribe.address" in _proven(findings, proofs, evidence, region, now)
+    assert "unsubscribe.address" not in _proven(findings, proofs, changed, region, now)
+
+
+def test_rates_are_claimed_of_a_hundred_messages_and_rounded_against_us(
+    newsletter: Profile, findings: Findings, proofs: Proofs, see: See, now: datetime, region: str
+) -> None:
+    evidence = see(newsletter)
+    few = msgspec.structs.replace(evidence, remembered=Seen(Remembered(sent={"delivered": 99})))
+    assert "history.record" not in _proven(findings, proofs, few, region, now)
+    many = msgspec.structs.replace(evidence, remembered=Seen(Remembered(sent={"delivered": 29_999, "complained": 1})))
+    results = prove(CLAIMS, findings(), proofs(), evidence=many, region=region, now=now)
+    (one,) = [one.sentence for one in results if isinstance(one, Proven) and one.claim == "history.record"]
+    assert "0.01 % drew a complaint" in one
+
+
+def test_the_users_word_on_where_the_rules_for_lists_stand_is_quoted_and_a_no_is_not(newsletter: Profile) -> None:
+    def said(answer: str) -> list[str]:
+        word = Words(list_document=Word(answer=answer))
+        return [one.claim for one in own_words(msgspec.structs.replace(newsletter, word=word))]
+
+    assert "word.list_document" in said("https://press.example.com/lists")
+    assert "word.list_document" not in said("nowhere")
+    assert "word.list_document" not in said("")

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import pytest
 
-from sendworthy.access.case import state
+from sendworthy.access.case import CaseState, state
 from sendworthy.access.claim_list import CLAIMS
 from sendworthy.access.claims import Proof, prove
 from sendworthy.access.facts import Fact, FactKind
 from sendworthy.access.gate import EXPECTED_CHECKS, THE_REASON_TO_ASK, Gate, gate
+from sendworthy.access.prerequisites import Met, Reason
 from sendworthy.audit.check import Finding, Verdict
 from sendworthy.audit.checks import ALL
 from sendworthy.audit.evidence import Account, Evidence, Seen, Unseen, UnseenKind
-from sendworthy.audit.profile import Profile
+from sendworthy.audit.profile import Profile, Stream
 
 Findings = Callable[..., tuple[Finding, ...]]
 Proofs = Callable[..., tuple[Proof, ...]]
@@ -36,6 +37,8 @@ def judge(resets: Profile, findings: Findings, proofs: Proofs, see: See, now: da
         profile: Profile = resets,
         facts: tuple[Fact, ...] | None = None,
         account: Seen[Account] | Unseen | None = None,
+        elsewhere: Mapping[str, CaseState] | None = None,
+        sent: Mapping[Stream, int] | None = None,
         despite: str = "",
         **account_fields: Any,
     ) -> Gate:
@@ -52,6 +55,8 @@ def judge(resets: Profile, findings: Findings, proofs: Proofs, see: See, now: da
             account or changed,
             region=region,
             case=None if facts is None else state(facts, now),
+            elsewhere=elsewhere,
+            sent=sent,
             despite=despite,
         )
 
@@ -62,7 +67,7 @@ def test_a_well_prepared_sender_may_submit_and_the_sandbox_itself_is_no_advice(j
     found = judge()
     assert found.blockers == ()
     assert found.may_submit
-    assert {item.id for item in found.advice} == {"profile.mail[0].sample"}
+    assert found.advice == ()
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.UNKNOWN])
@@ -172,4 +177,88 @@ def test_the_checks_that_are_relied_on_are_checks_of_the_audit() -> None:
     known = {check.id: check for check in ALL}
     assert {check for claim in CLAIMS for check in claim.checks} <= set(known)
     assert THE_REASON_TO_ASK in known
-    assert set(EXPECTED_CHECKS) == {check.id for check in ALL if check.blocks_request}
+    assert set(EXPECTED_CHECKS) <= {check.id for check in ALL if check.blocks_request}
+
+
+@pytest.mark.parametrize(
+    ("kind", "blocks"),
+    [("generic_refusal", True), ("standing", True), ("paused", True), ("information_request", False)],
+)
+def test_no_reason_lets_another_region_be_asked_while_one_stands_refused(
+    judge: Judge, now: datetime, kind: str, blocks: bool
+) -> None:
+    facts = (
+        Fact(at=now, kind=FactKind.SUBMITTED, data={"answer": "accepted"}),
+        Fact(at=now, kind=FactKind.AWS_SAID, data={"kind": kind}),
+    )
+    found = judge(elsewhere={"us-east-1": state(facts, now)}, despite="please")
+    assert [(item.id, item.subject, item.final) for item in found.blockers] == (
+        [("case.elsewhere", "us-east-1", True)] if blocks else []
+    )
+    assert found.may_submit is not blocks
+
+
+def test_every_prerequisite_has_its_state_and_says_what_is_missing(judge: Judge, findings: Findings) -> None:
+    found = {one.id: one for one in judge(seen=findings(dkim__verified=Verdict.FAIL), drills=()).prerequisites}
+    assert {one.id for one in judge().prerequisites} == set(found) >= {"identity", "spf", "story", "samples", "website"}
+    assert (found["identity"].met, found["identity"].blocks) == (Met.MET, False)
+    assert (found["dkim"].met, found["dkim"].blocks) == (Met.OPEN, True)
+    assert found["dkim"].open == ("dkim.verified: What dkim.verified saw.",)
+    assert found["bounces"].open == ("bounces.suppressed: It was never tried.",)
+    assert (found["account"].met, found["account"].blocks) == (Met.UNKNOWN, False)
+    assert "unsubscribe" not in found  # password resets need none
+
+
+def test_what_could_not_be_looked_at_is_unknown_and_not_open(judge: Judge, findings: Findings) -> None:
+    found = {one.id: one for one in judge(seen=findings(dmarc__record=Verdict.UNKNOWN)).prerequisites}
+    assert found["dmarc"].met is Met.UNKNOWN
+
+
+def test_likely_refusals_are_ranked_and_each_stands_on_what_was_seen(
+    judge: Judge, findings: Findings, resets: Profile
+) -> None:
+    bare = judge(
+        seen=findings(identity__verified=Verdict.FAIL, dkim__verified=Verdict.FAIL),
+        drills=(),
+        profile=msgspec.structs.replace(resets, mail=()),
+    )
+    order = [one.reason for one in bare.likely]
+    assert order[0] is Reason.NO_IDENTITY
+    assert order.index(Reason.POOR_PRACTICE) < order.index(Reason.AUTHENTICATION)
+    assert {Reason.INSUFFICIENT_INFORMATION, Reason.SUSPICIOUS_USE, Reason.STANDING} <= set(order)
+    assert all(one.evidence for one in bare.likely)
+    assert bare.first
+
+
+def test_a_well_prepared_sender_is_only_warned_of_what_nobody_looked_at(judge: Judge) -> None:
+    found = judge()
+    assert {one.reason for one in found.likely} == {Reason.STANDING, Reason.NO_USE}
+    assert all("it was not judged" in line for one in found.likely for line in one.evidence)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "reason"),
+    [
+        ({"identity__verified": Verdict.FAIL}, Reason.NO_IDENTITY),
+        ({"dmarc__record": Verdict.FAIL}, Reason.AUTHENTICATION),
+        ({"events__wired": Verdict.FAIL}, Reason.POOR_PRACTICE),
+        ({"website__policies": Verdict.FAIL}, Reason.WEBSITE),
+    ],
+)
+def test_one_gap_makes_its_own_refusal_the_likeliest(
+    judge: Judge, findings: Findings, verdicts: dict[str, Verdict], reason: Reason
+) -> None:
+    found = judge(seen=findings(**verdicts))
+    assert found.likely[0].reason is reason
+    assert found.first == f"Mend {next(iter(verdicts)).replace('__', '.')}."
+
+
+@pytest.mark.parametrize(
+    ("transactional", "marketing", "told"), [(10, 900, True), (900, 10, False), (10, 80, False), (500, 500, False)]
+)
+def test_the_type_of_mail_is_held_against_what_really_went_out(
+    judge: Judge, transactional: int, marketing: int, told: bool
+) -> None:
+    found = judge(sent={Stream.TRANSACTIONAL: transactional, Stream.MARKETING: marketing})
+    assert ("profile.traffic" in {item.id for item in found.advice}) is told
+    assert found.may_submit

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 
 import msgspec
@@ -12,37 +14,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendworthy.access.claim_list import CLAIMS
-from sendworthy.access.claims import OwnWord, Proof, Topic, prove
-from sendworthy.access.letter import LIMIT, split, write
+from sendworthy.access.claims import OwnWord, Proof, Proven, Result, Topic, prove
+from sendworthy.access.claims_ja import COMMITMENTS_JA, SENTENCES_JA
+from sendworthy.access.letter import LIMIT, TEMPLATES, split, write
+from sendworthy.access.lint import lint
 from sendworthy.access.own import COMMITMENTS, own_words
+from sendworthy.access.tongues import Tongue
 from sendworthy.access.words import placeholders
 from sendworthy.audit.check import Finding, Verdict
-from sendworthy.audit.evidence import Evidence
+from sendworthy.audit.evidence import Evidence, RegionEvidence
 from sendworthy.audit.profile import Profile
+from sendworthy.audit.reading import nobody_looked
 from sendworthy.errors import InvalidMessage
+from tests.access.senders import SENDERS
 
 Findings = Callable[..., tuple[Finding, ...]]
 Proofs = Callable[..., tuple[Proof, ...]]
 See = Callable[[Profile], Evidence]
+ROOM = Path(__file__).parents[2] / "src" / "sendworthy" / "access"
 
 
-@pytest.mark.parametrize("name", ["resets", "newsletter"])
-def test_the_letter_of_a_well_prepared_sender_is_the_golden_one(
-    name: str,
-    request: pytest.FixtureRequest,
+def _results(
+    profile: Profile,
     findings: Findings,
     proofs: Proofs,
     see: See,
-    template: str,
     now: datetime,
     region: str,
-) -> None:
-    profile: Profile = request.getfixturevalue(name)
-    results = (
-        *prove(CLAIMS, findings(), proofs(), evidence=see(profile), region=region, now=now),
-        *own_words(profile, confirmed=COMMITMENTS),
+    tongue: Tongue = Tongue.ENGLISH,
+) -> tuple[Result, ...]:
+    return (
+        *prove(CLAIMS, findings(), proofs(), evidence=see(profile), region=region, now=now, tongue=tongue),
+        *own_words(profile, confirmed=COMMITMENTS, tongue=tongue),
     )
-    letter = write(results, profile, region=region, template=template)
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_the_letter_of_a_well_prepared_sender_is_the_golden_one(
+    name: str, findings: Findings, proofs: Proofs, see: See, template: str, now: datetime, region: str
+) -> None:
+    profile = SENDERS[name]
+    letter = write(_results(profile, findings, proofs, see, now, region), profile, region=region, template=template)
     golden = Path(__file__).parent / "letters" / f"{name}.txt"
     assert f"Subject: {letter.subject}\n\n{letter.body}" == golden.read_text(encoding="utf-8")
     assert letter.pieces == (letter.body,)
@@ -50,18 +62,64 @@ def test_the_letter_of_a_well_prepared_sender_is_the_golden_one(
     assert not placeholders(letter.body)
 
 
+@pytest.mark.parametrize("name", SENDERS)
+def test_our_own_letters_pass_our_own_linter(
+    name: str, findings: Findings, proofs: Proofs, see: See, template: str, now: datetime, region: str
+) -> None:
+    profile = SENDERS[name]
+    results = _results(profile, findings, proofs, see, now, region)
+    letter = write(results, profile, region=region, template=template)
+    assert lint(letter.body, profile=profile, results=results) == ()
+
+
+def test_no_two_senders_say_anything_in_the_same_words_but_names_and_figures() -> None:
+    said = {
+        name: {one.sentence for one in own_words(profile) if isinstance(one, OwnWord)}
+        for name, profile in SENDERS.items()
+    }
+    for (_, one), (_, two) in combinations(said.items(), 2):
+        assert not one & two
+
+
+def test_the_japanese_request_says_the_same_claims_in_japanese(
+    findings: Findings, proofs: Proofs, see: See, now: datetime, region: str
+) -> None:
+    profile = SENDERS["newsletter"]
+    english = _results(profile, findings, proofs, see, now, region)
+    japanese = _results(profile, findings, proofs, see, now, region, Tongue.JAPANESE)
+    assert [(one.claim, type(one)) for one in english] == [(one.claim, type(one)) for one in japanese]
+    template = (ROOM / TEMPLATES[Tongue.JAPANESE]).read_text(encoding="utf-8")
+    letter = write(japanese, profile, region=region, template=template)
+    golden = Path(__file__).parent / "letters" / "newsletter_ja.txt"
+    assert f"Subject: {letter.subject}\n\n{letter.body}" == golden.read_text(encoding="utf-8")
+    ours = [one.sentence for one in japanese if isinstance(one, Proven)]
+    assert all(re.search(r"[\u3040-\u30ff]", one) for one in ours)
+    assert not [one for one in ours if re.search(r"\b(?:and|trials?|messages?|January|November|selectors?)\b", one)]
+
+
+def test_every_claim_has_its_japanese_sentence_with_no_other_figures() -> None:
+    names = re.compile(r"{(\w+)}")
+    assert set(SENTENCES_JA) == {claim.id for claim in CLAIMS}
+    for claim in CLAIMS:
+        assert set(names.findall(SENTENCES_JA[claim.id])) <= set(names.findall(claim.sentence)), claim.id
+    assert set(COMMITMENTS_JA) == set(COMMITMENTS)
+
+
 def test_a_section_with_nothing_proven_says_nothing_and_what_is_left_out_is_told(
     resets: Profile, findings: Findings, see: See, template: str, now: datetime, region: str
 ) -> None:
     seen = [msgspec.structs.replace(one, verdict=Verdict.FAIL) for one in findings()]
-    results = (
-        *prove(CLAIMS, seen, (), evidence=see(resets), region=region, now=now),
-        *own_words(resets),
-    )
-    letter = write(results, resets, region=region, template=template)
-    for heading in ("Technical set-up", "Sending history", "Our commitments"):
+    evidence = see(resets)
+    bare = RegionEvidence(account=evidence.account(region))
+    evidence = msgspec.structs.replace(evidence, regions={region: bare}, remembered=nobody_looked("the record"))
+    sender = msgspec.structs.replace(resets.sender, application="")
+    profile = msgspec.structs.replace(resets, sender=sender)
+    results = (*prove(CLAIMS, seen, (), evidence=evidence, region=region, now=now), *own_words(profile))
+    letter = write(results, profile, region=region, template=template)
+    for heading in ("Sending history", "Our commitments", "Anything more"):
         assert heading not in letter.body
-    assert "Compliance and authentication\n- The account-level suppression list" in letter.body
+    assert "DKIM" not in letter.body
+    assert "suppression" not in letter.body
     assert {"bounces.suppressed", "authentication.dkim", "commitment.terms"} <= {one.claim for one in letter.left_out}
     assert all(one.would_prove for one in letter.left_out)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendworthy.access.refusals import NEXT_STEPS, RULES, Confidence, Kind, Population, explain
+from sendworthy.access.claim_list import CLAIMS
+from sendworthy.access.refusals import ANSWERED_BY, NEXT_STEPS, Confidence, Kind, Population, explain
+from sendworthy.access.signs_en import ENGLISH
+from sendworthy.access.signs_ja import JAPANESE
+from sendworthy.audit.checks import ALL
 
 INFORMATION = """Hello,
 
@@ -18,8 +24,8 @@ often you send email, how you maintain your recipient lists, and how you manage 
 unsubscribe requests. It is also helpful to provide examples of the email you plan to send."""
 GENERIC = """Hello,
 
-Thank you for providing us with additional information about your Amazon SES account in the EU (Ireland) region. We
-reviewed this information, but we are unable to grant your request. We made this decision because we determined that
+Thank you for submitting your request to increase your sending limits for Amazon SES in the EU (Ireland) region. We
+reviewed it, but we are unable to grant your request. We made this decision because we determined that
 your use of Amazon SES could have a negative impact on our service. We are denying this request to prevent other
 Amazon SES customers from experiencing interruptions in service.
 
@@ -43,6 +49,10 @@ PEOPLE = """Your Amazon SES account is under review. This is not due to bounces 
 followed a human review of your account."""
 PAUSED = """Sending paused for this account. For more information, please check the inbox of the address associated
 with your AWS account."""
+REINSTATED = """Hello,
+
+We have reviewed the changes you made, and we have lifted the pause on your Amazon SES account in the EU (Ireland)
+region. Your account's ability to send email has been restored."""
 ACKNOWLEDGEMENT = """Thank you for contacting Amazon Web Services. We have received your request about Amazon SES and
 will respond as soon as we can. Your case has been created."""
 OTHER = """We are unable to approve an increase at this time for your EC2 vCPU limit."""
@@ -58,9 +68,10 @@ TEXTS = {
     Kind.PROBATION_RATES: RATES,
     Kind.PROBATION_PEOPLE: PEOPLE,
     Kind.PAUSED: PAUSED,
+    Kind.REINSTATED: REINSTATED,
     Kind.ACKNOWLEDGEMENT: ACKNOWLEDGEMENT,
     Kind.NOT_SES: OTHER,
-    Kind.UNKNOWN: "The weather in Amazon SES is fine today.",
+    Kind.UNKNOWN: "Hello,\n\nWe have news on your Amazon SES request, and will tell you by telephone.\n\nAWS Support",
 }
 
 
@@ -171,4 +182,16 @@ def test_broken_markup_is_no_error(parts: list[str]) -> None:
 
 
 def test_rules_are_written_for_normalised_text() -> None:
-    assert all(rule.phrase.pattern == rule.phrase.pattern.lower() for rule in RULES)
+    written = [
+        pattern for language in (ENGLISH, JAPANESE) for one in language.rules for pattern in (one.phrase, one.unless)
+    ]
+    classes = re.compile(r"\\[A-Z]")
+    assert all(not re.search(r"[A-Z]", classes.sub("", pattern.pattern)) for pattern in written if pattern is not None)
+
+
+def test_the_findings_that_answer_a_text_are_checks_or_claims_that_exist() -> None:
+    known = {check.id for check in ALL} | {claim.id for claim in CLAIMS}
+    assert {one for answers in ANSWERED_BY.values() for one in answers} <= known
+    assert set(ANSWERED_BY) == set(Kind) - {Kind.ACKNOWLEDGEMENT, Kind.GRANT, Kind.UNKNOWN, Kind.NOT_SES}
+    assert "account.bills" in explain(STANDING).answered_by
+    assert "dmarc.record" in explain(GENERIC).answered_by

@@ -20,6 +20,7 @@ class State(StrEnum):
     REFUSED = "refused"
     REFUSED_AGAIN = "refused_again"
     REFUSED_FOR_NOW = "refused_for_now"
+    EXHAUSTED = "exhausted"
     STANDING = "standing"
     GRANTED_NOT_LIVE = "granted_not_live"
     CONDITIONAL = "conditional"
@@ -46,6 +47,9 @@ class NextAction(StrEnum):
     CLOSE_GAPS_AND_REPLY = "close_gaps_and_reply"
     ASK_ONE_QUESTION = "ask_one_question"
     CHANGE_SOMETHING = "change_something"
+    ASK_SERVICE_QUOTAS = "ask_service_quotas"
+    OPEN_NEW_CASE = "open_new_case"
+    STOP = "stop"
     WAIT_FOR_BILLING = "wait_for_billing"
     WATCH_ACCESS = "watch_access"
     REPORT_LAG = "report_lag"
@@ -71,11 +75,12 @@ WHAT: Mapping[State, str] = {
     State.UNCERTAIN: "The answer to the submission was lost: AWS may have the request or not.",
     State.UNDER_REVIEW: "AWS has the request under review.",
     State.INFORMATION_REQUESTED: "AWS asks for more information. This is no refusal, whatever the status says.",
-    State.ANSWERED: "You answered on the case, and AWS has not written since.",
+    State.ANSWERED: "You wrote to AWS, and AWS has not written since.",
     State.DENIED_UNREAD: "The status is DENIED, also shown while AWS waits for an answer. Only the case tells.",
     State.REFUSED: "AWS refused without naming a reason. Such first refusals have been turned by a full answer.",
     State.REFUSED_AGAIN: "AWS refused after it had your answer.",
     State.REFUSED_FOR_NOW: "AWS refused again after your question. Asking unchanged has never helped.",
+    State.EXHAUSTED: "AWS refused at every step that there is. More asking may end further review for good.",
     State.STANDING: "AWS refused over the standing of the AWS account. No text changes that; time and billing do.",
     State.GRANTED_NOT_LIVE: "AWS speaks of a grant, but ProductionAccessEnabled is not true: the sandbox still holds.",
     State.CONDITIONAL: "AWS grants under conditions.",
@@ -105,12 +110,26 @@ NEXT: Mapping[NextAction, str] = {
         "full description."
     ),
     NextAction.ASK_ONE_QUESTION: (
-        "Ask one calm question on the case, such as what differs from ordinary mail of this kind. It has led to a "
-        "second look."
+        "If `sendworthy request check` shows a gap, close it, and say so on the case (`sendworthy case reply --kind "
+        "refusal --changed WHAT`). If it shows none, ask one calm question on the case, such as what differs from "
+        "ordinary mail of this kind (`sendworthy case reply`). It has led to a second look."
     ),
     NextAction.CHANGE_SOMETHING: (
-        "Change something real, then draft a new request that says what changed. Do not ask unchanged, and not in "
-        "another Region. AWS re:Post and paid support are where people can help."
+        "Change something real, then draft a request that says what changed (`sendworthy request draft --changed "
+        "WHAT`). Do not ask unchanged, and not in another Region."
+    ),
+    NextAction.ASK_SERVICE_QUOTAS: (
+        "Ask once in Service Quotas for the sending quota L-804C8AE8, which opens a case of its own; say there what "
+        "changed, and note it: `sendworthy case asked service_quotas`."
+    ),
+    NextAction.OPEN_NEW_CASE: (
+        "Open one new case in the Support Center with the letter that says what changed, and note it: `sendworthy case "
+        "asked new_case`."
+    ),
+    NextAction.STOP: (
+        "Stop asking. What is left: the sandbox with verified addresses; an account of yours with production access "
+        "that sends for you; months of use and paid bills on this account before a new request; people at AWS; or "
+        "another way to send mail."
     ),
     NextAction.WAIT_FOR_BILLING: (
         "Do not ask again yet. Verify the payment card, use other AWS services, and ask 30 to 60 days after the first "
@@ -126,3 +145,27 @@ NEXT: Mapping[NextAction, str] = {
     NextAction.SEND: "Begin low and raise the volume over 2 to 4 weeks: `sendworthy ramp plan`.",
     NextAction.NOTHING: "Nothing is to be done.",
 }
+
+_DOCUMENTATION = (
+    "AWS's page on production access: https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html"
+)
+_REVIEWS = "AWS's questions and answers on reviews: https://docs.aws.amazon.com/ses/latest/dg/faqs-enforcement.html"
+_REPOST = "AWS re:Post, where AWS's people and users answer in public: https://repost.aws"
+_SUPPORT = "a paid Support plan, with which a person at AWS answers technical questions: https://aws.amazon.com/premiumsupport/"
+_BILLING = "AWS's billing support, free for every account: https://console.aws.amazon.com/support/home#/case/create"
+
+HELP: Mapping[NextAction, tuple[str, ...]] = {
+    NextAction.SUBMIT: (_DOCUMENTATION,),
+    NextAction.READ_CASE: (_DOCUMENTATION,),
+    NextAction.REPLY: (_DOCUMENTATION,),
+    NextAction.CLOSE_GAPS_AND_REPLY: (_DOCUMENTATION, _REPOST),
+    NextAction.ASK_ONE_QUESTION: (_REPOST,),
+    NextAction.CHANGE_SOMETHING: (_REPOST, _SUPPORT),
+    NextAction.ASK_SERVICE_QUOTAS: (_REPOST, _SUPPORT),
+    NextAction.OPEN_NEW_CASE: (_REPOST, _SUPPORT),
+    NextAction.STOP: (_REPOST, _SUPPORT),
+    NextAction.WAIT_FOR_BILLING: (_BILLING,),
+    NextAction.REPORT_LAG: (_REPOST, _SUPPORT),
+    NextAction.APPEAL: (_REVIEWS,),
+}
+"""Where people can help, at the step where it helps."""

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from sendworthy.access.claims_ja import SENTENCES_JA, in_japanese
+from sendworthy.access.tongues import Tongue
 from sendworthy.access.words import clean, placeholders
 from sendworthy.audit.check import Finding, Verdict
 from sendworthy.audit.evidence import Evidence
@@ -33,6 +35,7 @@ class Topic(StrEnum):
     SETUP = "setup"
     POLICIES = "policies"
     HISTORY = "history"
+    MORE = "more"
     COMMITMENTS = "commitments"
 
 
@@ -149,13 +152,15 @@ def prove(
     evidence: Evidence,
     region: str,
     now: datetime,
+    tongue: Tongue = Tongue.ENGLISH,
 ) -> tuple[Proven | NotProved, ...]:
     """Say of each claim that applies, and of each domain where it is made by domain, whether it is proved in `region`.
 
-    `findings` are those of an audit of this very `evidence`. Never raises over what they or `proofs` hold.
+    `findings` are those of an audit of this very `evidence`. Never raises over what they or `proofs` hold. A claim
+    that has no sentence in the language asked for is said in English.
     """
     return tuple(
-        _prove(claim, findings, proofs, evidence, region, domain, now)
+        _prove(claim, findings, proofs, evidence, region, domain, now, tongue)
         for claim in claims
         if claim.applies(evidence.profile)
         for domain in (evidence.domains if claim.each_domain else ("",))
@@ -170,12 +175,13 @@ def _prove(
     region: str,
     domain: str,
     now: datetime,
+    tongue: Tongue,
 ) -> Proven | NotProved:
     subject = domain or region
     try:
         because, proof = _stand_on(claim, findings, proofs, evidence, region, domain, now)
         ground = Ground(region=region, domain=domain, evidence=evidence, profile=evidence.profile, proof=proof)
-        written = _fill(claim, ground)
+        written = _fill(claim, ground, tongue)
     except _NotProved as reason:
         why = str(reason)
         return NotProved(claim=claim.id, topic=claim.topic, subject=subject, why=why, would_prove=claim.would_prove)
@@ -225,11 +231,15 @@ def _passed(check: str, judged: Sequence[Finding]) -> Sequence[Finding]:
     return passed
 
 
-def _fill(claim: Claim, ground: Ground) -> str:
+def _fill(claim: Claim, ground: Ground, tongue: Tongue) -> str:
     figures = claim.figures(ground)
     if figures is None:
         raise _NotProved("The last trial failed." if claim.proof else "What was read does not show it.")
-    written = clean(claim.sentence.format_map(figures))
+    sentence = claim.sentence
+    if tongue is Tongue.JAPANESE and claim.id in SENTENCES_JA:
+        sentence = SENTENCES_JA[claim.id]
+        figures = {name: in_japanese(value) for name, value in figures.items()}
+    written = clean(sentence.format_map(figures))
     if placeholders(written):
         raise _NotProved(f"A placeholder stands in it: {placeholders(written)[0]}")
     return written
@@ -253,5 +263,7 @@ def _latest(proofs: Sequence[Proof], kind: str, region: str) -> Proof | None:
 
 
 def sentences(results: Collection[Result], topic: Topic) -> tuple[str, ...]:
-    """Give what may be written under `topic`, in order."""
-    return tuple(one.sentence for one in results if not isinstance(one, NotProved) and one.topic is topic)
+    """Give what may be written under `topic`: the user's own words first, then what is proved, each in order."""
+    said = [one.sentence for one in results if isinstance(one, OwnWord) and one.topic is topic]
+    proved = [one.sentence for one in results if isinstance(one, Proven) and one.topic is topic]
+    return (*said, *proved)

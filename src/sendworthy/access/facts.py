@@ -13,17 +13,23 @@ class FactKind(StrEnum):
     """What happened. The record is append-only: a fact is never changed and never taken back."""
 
     DRAFTED = "drafted"
-    """A letter was written. `data`: `subject`, `body`, and `changed`, what is different since a refusal (a list)."""
+    """A letter was written. `data`: `subject`, `body`, `claims` (a list of `claim`, `subject`, `sentence`), and
+    `changed`, what is different since a refusal (a list)."""
     SUBMITTED = "submitted"
     """PutAccountDetails was called. `data`: `answer` (an Answer), `code`, `params`, `promise`, `override`, `call`.
 
     It is noted twice under one `call`: before the call as uncertain, so that a crash leaves a trace, and after it."""
     STATUS_SEEN = "status_seen"
-    """GetAccount was read. `data`: `status`, `production` (true or false), `case_id`, `enforcement`."""
+    """GetAccount was read. `data`: `status`, `production` (true or false), `case_id`, `enforcement`, `sending`,
+    `max_24_hour_send` and `max_send_rate`."""
     AWS_SAID = "aws_said"
     """A text of AWS was recorded. `data`: `kind` (a refusals.Kind) and `text`."""
     WE_REPLIED = "we_replied"
-    """The user answered on the case. `data`: `text`."""
+    """The user wrote on the case. `data`: `text`, `kind` (a replies.ReplyKind), `by` (who confirmed that it
+    went out) and `claims`, what was claimed in it."""
+    ASKED_ELSEWHERE = "asked_elsewhere"
+    """The user asked by another way. `data`: `way` (`service_quotas` or `new_case`), `answer` (accepted) and
+    `reference`."""
     DECIDED = "decided"
     """The user closed the case. `data`: `reason`."""
     UNKNOWN = "unknown"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sendworthy.access.case import CaseState, State
 from sendworthy.access.claims import NotProved, Result
 from sendworthy.access.own import missing_fields
+from sendworthy.access.prerequisites import Likely, Prerequisite, likely_refusals, prerequisites
+from sendworthy.access.submission import mail_type
 from sendworthy.audit.check import Finding, Verdict
 from sendworthy.audit.evidence import Account, Seen, Unseen
-from sendworthy.audit.profile import Profile
+from sendworthy.audit.profile import Profile, Stream
 
 EXPECTED_CHECKS = (
     "identity.verified",
@@ -65,12 +67,19 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """`may_submit` is true without blockers, or with an override of them all."""
+    """`may_submit` is true without blockers, or with an override of them all.
+
+    `prerequisites` is everything that a request needs with its state, `likely` the refusals to expect, likeliest first,
+    `first` what to do first.
+    """
 
     blockers: tuple[Item, ...]
     advice: tuple[Item, ...]
     may_submit: bool
     override: Override | None = None
+    prerequisites: tuple[Prerequisite, ...] = ()
+    likely: tuple[Likely, ...] = ()
+    first: str = ""
 
 
 def gate(
@@ -81,23 +90,83 @@ def gate(
     *,
     region: str,
     case: CaseState | None = None,
+    elsewhere: Mapping[str, CaseState] | None = None,
+    sent: Mapping[Stream, int] | None = None,
     despite: str = "",
 ) -> Gate:
-    """Judge whether a request may be submitted for `region`. `despite` is the user's reason to override blockers."""
+    """Judge whether a request may be submitted for `region`.
+
+    `elsewhere` are the account's cases in other Regions, `sent` is how much mail of each stream went out so far;
+    `despite` is the user's reason to override blockers.
+    """
     here = [one for one in findings if one.region in {"", region}]
     blockers = (
         *_account(account, case),
         *_case(case),
+        *_elsewhere(elsewhere or {}),
         *_checks(here, blocking=True),
         *_not_judged(here),
         *_missing(profile),
         *_proofs(claims),
     )
-    advice = (*_checks(here, blocking=False), *_profile_advice(profile))
+    advice = (*_checks(here, blocking=False), *_profile_advice(profile), *_traffic(profile, sent or {}))
     override = None
     if blockers and despite.strip() and not any(item.final for item in blockers):
         override = Override(reason=despite.strip(), blockers=tuple(item.id for item in blockers))
-    return Gate(blockers=blockers, advice=advice, may_submit=not blockers or override is not None, override=override)
+    missing, said = missing_fields(profile), _said(profile)
+    without = [f"mail[{index}].sample" for index, kind in enumerate(profile.mail) if not kind.sample]
+    fixes = {item.id: item.fix for item in (*advice, *blockers)}
+    fixes |= {one.claim: one.would_prove for one in claims if isinstance(one, NotProved)}
+    likely = likely_refusals(here, claims, missing, without, said, fixes)
+    return Gate(
+        blockers=blockers,
+        advice=advice,
+        may_submit=not blockers or override is not None,
+        override=override,
+        prerequisites=prerequisites(here, claims, missing, without, said, {item.id for item in blockers}),
+        likely=likely,
+        first=_first(blockers, likely),
+    )
+
+
+def _first(blockers: Sequence[Item], likely: Sequence[Likely]) -> str:
+    """Say what to do first: what no reason overrides, then what mends the likeliest refusal, then any blocker."""
+    final = next((item.fix for item in blockers if item.final), "")
+    mends = next((one.first for one in likely if one.first), "")
+    return final or (mends if not blockers or mends in {item.fix for item in blockers} else blockers[0].fix)
+
+
+def _said(profile: Profile) -> frozenset[str]:
+    return frozenset({"sender.application"} if profile.sender.application.strip() else ())
+
+
+_STANDS_REFUSED = frozenset(
+    {
+        State.DENIED_UNREAD,
+        State.REFUSED,
+        State.REFUSED_AGAIN,
+        State.REFUSED_FOR_NOW,
+        State.EXHAUSTED,
+        State.STANDING,
+        State.RESTRICTED,
+    }
+)
+
+
+def _elsewhere(cases: Mapping[str, CaseState]) -> tuple[Item, ...]:
+    # Asking in another Region while one stands refused looks like evasion, whatever it is meant as.
+    return tuple(
+        Item(
+            id="case.elsewhere",
+            source=Source.CASE,
+            subject=region,
+            what=f"In {region} the request stands as {case.state}: {case.what}",
+            fix=f"Settle it there first. {case.next_step}",
+            final=True,
+        )
+        for region, case in sorted(cases.items())
+        if case.state in _STANDS_REFUSED
+    )
 
 
 def _checks(findings: Sequence[Finding], *, blocking: bool) -> tuple[Item, ...]:
@@ -169,7 +238,7 @@ def _account(account: Seen[Account] | Unseen, case: CaseState | None) -> tuple[I
 def _case(case: CaseState | None) -> tuple[Item, ...]:
     if case is None or case.may_ask or case.state in _OPEN_TO_ASK:
         return ()
-    final = case.state in {State.SUBMITTED, State.UNDER_REVIEW, State.UNCERTAIN, State.IN_PRODUCTION}
+    final = case.state in {State.SUBMITTED, State.UNDER_REVIEW, State.UNCERTAIN, State.IN_PRODUCTION, State.EXHAUSTED}
     return (
         Item(
             id=f"case.{case.state}", source=Source.CASE, subject="case", what=case.what, fix=case.next_step, final=final
@@ -201,6 +270,29 @@ def _proofs(claims: Sequence[Result]) -> tuple[Item, ...]:
             fix = found.would_prove if found else "Run `sendworthy drill`."
             items.append(Item(id=name, source=Source.PROOF, subject="drill", what=f"Not proved. {why}", fix=fix))
     return tuple(items)
+
+
+_ENOUGH_TO_TELL = 100
+"""Messages from which on what was sent says what most of the mail is."""
+
+
+def _traffic(profile: Profile, sent: Mapping[Stream, int]) -> tuple[Item, ...]:
+    """Hold the MailType that would be submitted against the mail that really went out."""
+    if not profile.mail or sum(sent.values()) < _ENOUGH_TO_TELL:
+        return ()
+    most = max(sent, key=lambda stream: sent[stream])
+    said = mail_type(profile)
+    if most.upper() == said or sent[most] * 2 == sum(sent.values()):
+        return ()
+    return (
+        Item(
+            id="profile.traffic",
+            source=Source.PROFILE,
+            subject="mail",
+            what=f"The request would say {said}, and of the mail sent, {sent[most]:,} are {most}.",
+            fix="Correct the streams or volumes in sendworthy.toml; AWS wants the type of most of the mail.",
+        ),
+    )
 
 
 def _profile_advice(profile: Profile) -> tuple[Item, ...]:

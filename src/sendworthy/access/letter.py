@@ -5,12 +5,13 @@ The letter is for the support case: the API call that asks for production access
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, StrictUndefined
 
 from sendworthy.access.claims import NotProved, Result, Topic, sentences
+from sendworthy.access.tongues import Tongue
 from sendworthy.access.words import clean, placeholders
 from sendworthy.audit.profile import Contact, Profile
 from sendworthy.errors import InvalidMessage
@@ -20,6 +21,14 @@ LIMIT = 8000
 
 TEMPLATE = "letter_en.txt.jinja"
 """The template's name beside this module; who joins the parts reads it."""
+
+TEMPLATES: Mapping[Tongue, str] = {Tongue.ENGLISH: TEMPLATE, Tongue.JAPANESE: "letter_ja.txt.jinja"}
+"""The template in each language in which AWS reads a request (ContactLanguage EN or JA)."""
+
+
+def language_of(profile: Profile) -> Tongue:
+    """Give the language of the request: the one in which the sender wants AWS to write."""
+    return Tongue.JAPANESE if profile.sender.language == "JA" else Tongue.ENGLISH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,31 +46,44 @@ def write(results: Sequence[Result], profile: Profile, *, region: str, template:
 
     Raises InvalidMessage when there is nothing to say, or when a placeholder would be left standing.
     """
-    signatory = next((one for one in profile.sender.contacts if clean(one.name)), None)
     if not any(not isinstance(one, NotProved) for one in results):
         raise InvalidMessage(
             "There is nothing to write: no claim is proved and nothing is said.", "Run `request check`."
         )
-    # A plain text: escaping it as HTML would put &amp; into a letter.
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701
-    rendered = environment.from_string(template).render(
+    subject, body = render(
+        template,
         region=region,
         company=clean(profile.sender.company),
         topics={topic.value: sentences(results, topic) for topic in Topic},
-        contact=_contact(signatory),
+        contact=contact_lines(profile),
     )
-    subject, _, body = rendered.strip().partition("\n")
-    subject = clean(subject)
-    body = _tidy(body)
-    left = placeholders(f"{subject}\n{body}")
-    if left:
-        raise InvalidMessage(f"A placeholder is left in the letter: {left[0]}", "Replace it in sendworthy.toml.")
     return Letter(
         subject=subject,
         body=body,
         pieces=split(body),
         left_out=tuple(one for one in results if isinstance(one, NotProved)),
     )
+
+
+def render(template: str, **values: object) -> tuple[str, str]:
+    """Fill a template and give the subject, its first line, and the body.
+
+    Raises InvalidMessage when a placeholder would be left standing.
+    """
+    # A plain text: escaping it as HTML would put &amp; into a letter.
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701
+    subject, _, body = environment.from_string(template).render(**values).strip().partition("\n")
+    subject = clean(subject)
+    body = _tidy(body)
+    left = placeholders(f"{subject}\n{body}")
+    if left:
+        raise InvalidMessage(f"A placeholder is left in the text: {left[0]}", "Replace it in sendworthy.toml.")
+    return subject, body
+
+
+def contact_lines(profile: Profile) -> dict[str, str]:
+    """Give the name, title and address of who signs: the first contact that has a name."""
+    return _contact(next((one for one in profile.sender.contacts if clean(one.name)), None))
 
 
 def _contact(contact: Contact | None) -> dict[str, str]:

@@ -1,18 +1,22 @@
 """Which kind of answer a text of AWS is, by the phrases that identify each. Knows no case, and says so when unsure.
 
-AWS publishes no criteria: every phrase was observed in public records. False certainty about a grant or about standing
-is the worst error, so words that contradict each other, or stand under an "if", decide nothing.
+AWS publishes no criteria: the phrases begin with fragments seen in public records, and were widened on labelled texts.
+False certainty about a grant or about standing is the worst error, so words that contradict each other, or stand under
+an "if", decide nothing.
 """
 
 from __future__ import annotations
 
-import html
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from sendworthy.access.pasted import read
+from sendworthy.access.signs import Sign, Signs, find, unquoted
+from sendworthy.access.signs_en import ENGLISH
+from sendworthy.access.signs_ja import JAPANESE
+from sendworthy.access.tongues import Tongue, tongue
 
 
 class Kind(StrEnum):
@@ -29,6 +33,8 @@ class Kind(StrEnum):
     PROBATION_RATES = "probation_rates"
     PROBATION_PEOPLE = "probation_people"
     PAUSED = "paused"
+    REINSTATED = "reinstated"
+    """A review of the account has ended, or a pause is lifted."""
     UNKNOWN = "unknown"
     NOT_SES = "not_ses"
 
@@ -52,181 +58,169 @@ class Population(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`phrases` are the words that decided, as they stand in the normalised text."""
+    """`phrases` are the words that decided, as they stand in the normalised text.
+
+    `answered_by` are the checks of the audit and the claims whose findings answer such a text.
+    """
 
     kind: Kind
     phrases: tuple[str, ...]
     confidence: Confidence
     population: Population
     next_step: str
+    answered_by: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One identifying phrase, as it stands in normalised text.
-
-    `asserts` phrases count only in a sentence that states, not in one under if, may or not; `weak` ones only beside
-    another phrase of the same kind, since they also stand in texts of other kinds; `ses_only` ones name SES by
-    themselves, while the others count only in a text that speaks of SES.
-    """
-
-    kind: Kind
-    phrase: re.Pattern[str]
-    asserts: bool = False
-    weak: bool = False
-    ses_only: bool = False
-
-
-def _rule(kind: Kind, phrase: str, *, asserts: bool = False, weak: bool = False, ses_only: bool = False) -> Rule:
-    return Rule(kind=kind, phrase=re.compile(phrase), asserts=asserts, weak=weak, ses_only=ses_only)
-
-
-_K = Kind
-RULES: tuple[Rule, ...] = (
-    _rule(_K.INFORMATION_REQUEST, r"(?:like|need) to gather (?:some )?more information about your use case"),
-    _rule(_K.INFORMATION_REQUEST, r"how often you send e-?mail"),
-    _rule(_K.INFORMATION_REQUEST, r"how you maintain your (?:recipient|mailing) lists"),
-    _rule(_K.INFORMATION_REQUEST, r"how you manage bounces, complaints,? and unsubscribe requests"),
-    _rule(
-        _K.INFORMATION_REQUEST,
-        r"(?:provide|include|send|share)[^.]{0,60}examples? of the e-?mails? (?:that )?you plan to send",
-    ),
-    _rule(_K.GENERIC_REFUSAL, r"use of amazon ses could have a negative impact on our service", ses_only=True),
-    _rule(_K.GENERIC_REFUSAL, r"prevent other amazon ses customers from experiencing interruptions", ses_only=True),
-    _rule(_K.GENERIC_REFUSAL, r"for security purposes,? we(?:'re| are) unable to provide specific details"),
-    _rule(_K.REFUSAL_AFTER_REPLY, r"still unable to (?:grant|approve) your (?:request|increase)"),
-    _rule(_K.REFUSAL_AFTER_REPLY, r"would impact the deliverability of our service"),
-    _rule(_K.REFUSAL_AFTER_REPLY, r"would affect your reputation as a sender"),
-    _rule(_K.STANDING, r"(?:some |certain )?limiting factors on your account", asserts=True),
-    _rule(_K.STANDING, r"not eligible to send ses messages in", ses_only=True),
-    _rule(_K.STANDING, r"pattern of use of other aws services", weak=True),
-    _rule(_K.STANDING, r"consistent paid billing history", weak=True),
-    _rule(_K.STANDING, r"after you have a successful billing cycle", weak=True),
-    _rule(_K.INCREASE_REFUSED, r"unable to approve an increase at this time"),
-    _rule(_K.INCREASE_REFUSED, r"identified some concerns", weak=True),
-    _rule(_K.INCREASE_REFUSED, r"details about our assessment criteria"),
-    _rule(_K.GRANT, r"new sending quota is [\d,.]+ messages per day", asserts=True, ses_only=True),
-    _rule(_K.GRANT, r"maximum send rate is now [\d,.]+ messages per second", asserts=True, ses_only=True),
-    _rule(_K.GRANT, r"moved your account out of the (?:amazon )?(?:ses )?sandbox", asserts=True),
-    _rule(
-        _K.CONDITIONAL_GRANT,
-        r"(?:granted|approved) (?:a |your request for a )?(?:partial|lower|smaller|reduced)",
-        asserts=True,
-    ),
-    _rule(_K.CONDITIONAL_GRANT, r"lower than (?:the (?:amount|limit|quota) )?you requested", asserts=True),
-    _rule(_K.CONDITIONAL_GRANT, r"(?:granted|approved)[^.]{0,60}(?:on the condition|provided that|conditionally)"),
-    _rule(_K.PROBATION_RATES, r"your current (?:bounce|complaint) rate is [\d.]+ ?%"),
-    _rule(_K.PROBATION_RATES, r"measured this rate over the last [\d,]+ eligible e-?mails"),
-    _rule(
-        _K.PROBATION_RATES,
-        r"recommend that you maintain a (?:bounce|complaint) rate (?:below|of less than) [\d.]+ ?%",
-        weak=True,
-    ),
-    _rule(_K.PROBATION_RATES, r"if your (?:bounce|complaint) rate exceeds [\d.]+ ?%,? we might pause", weak=True),
-    _rule(_K.PROBATION_PEOPLE, r"not due to bounces or complaints as measured directly"),
-    _rule(_K.PROBATION_PEOPLE, r"human review of your account", asserts=True),
-    _rule(_K.PAUSED, r"sending paused for this account", ses_only=True),
-    _rule(
-        _K.PAUSED,
-        r"(?:have|has|been|we) paused (?:your|this|the) (?:amazon ses )?account(?:'s)?[^.]{0,40}(?:send|e-?mail)",
-        asserts=True,
-    ),
-    _rule(_K.PAUSED, r"sending (?:has been|is(?: currently)?|was) paused", asserts=True),
-    _rule(
-        _K.ACKNOWLEDGEMENT,
-        r"(?:we(?:'ve| have)? received|thank you for (?:submitting|contacting|your))[^.]{0,60}\b(?:request|case|ses)",
-    ),
-    _rule(_K.ACKNOWLEDGEMENT, r"(?:case|request) (?:has been|was) (?:created|opened|received)"),
-    _rule(_K.ACKNOWLEDGEMENT, r"(?:will|we'll) (?:review|respond|get back)[^.]{0,60}(?:within|as soon as)"),
-)
-"""Every phrase, once. All match lower-case text with single spaces."""
-
-_MENTIONS_SES = re.compile(
-    r"\bses\b|simple email service|production access|sending (?:limit|quota)s?|e-?mail[- ]sending|bounce rate|"
-    r"complaint rate"
-)
-_OTHER_SERVICE = re.compile(
-    r"\b(?:ec2|elastic compute|vcpus?|lambda|s3|rds|sns|sagemaker|bedrock|cloudfront|vpc|elastic ip|pinpoint|connect)\b"
-)
-_NOT_STATED = re.compile(
-    r"\b(?:if|once|until|unless|would|could|may|might|whether|before|when|no|not|never|cannot|unable|should|will)\b|"
-    r"n't\b|\?$"
-)
-"""Words that make a sentence something else than a statement of what is."""
-
-_CONTRADICTORY: tuple[frozenset[Kind], ...] = (
-    frozenset({_K.GRANT, _K.CONDITIONAL_GRANT}),
-    frozenset({_K.STANDING}),
-    frozenset({_K.GENERIC_REFUSAL, _K.REFUSAL_AFTER_REPLY, _K.INCREASE_REFUSED}),
-    frozenset({_K.INFORMATION_REQUEST}),
-    frozenset({_K.PROBATION_RATES, _K.PROBATION_PEOPLE, _K.PAUSED}),
-)
-"""Kinds of different groups in one text contradict, apart from standing, which may come with a refusal's phrases."""
-
-_ORDER = (
-    _K.STANDING,
-    _K.CONDITIONAL_GRANT,
-    _K.GRANT,
-    _K.PAUSED,
-    _K.PROBATION_PEOPLE,
-    _K.PROBATION_RATES,
-    _K.REFUSAL_AFTER_REPLY,
-    _K.INCREASE_REFUSED,
-    _K.GENERIC_REFUSAL,
-    _K.INFORMATION_REQUEST,
-    _K.ACKNOWLEDGEMENT,
-)
-"""Within one group, the more special kind first."""
 
 POPULATIONS: Mapping[Kind, Population] = {
-    _K.INFORMATION_REQUEST: Population.PAPERWORK,
-    _K.GENERIC_REFUSAL: Population.GENERIC,
-    _K.REFUSAL_AFTER_REPLY: Population.GENERIC,
-    _K.INCREASE_REFUSED: Population.GENERIC,
-    _K.STANDING: Population.STANDING,
+    Kind.INFORMATION_REQUEST: Population.PAPERWORK,
+    Kind.GENERIC_REFUSAL: Population.GENERIC,
+    Kind.REFUSAL_AFTER_REPLY: Population.GENERIC,
+    Kind.INCREASE_REFUSED: Population.GENERIC,
+    Kind.STANDING: Population.STANDING,
 }
 
+_SET_UP = (
+    "identity.verified",
+    "dkim.verified",
+    "mailfrom.spf",
+    "dmarc.record",
+    "events.wired",
+    "website.policies",
+    "bounces.suppressed",
+    "complaints.suppressed",
+)
+_RATES = (
+    "sending.bounce_rate",
+    "sending.complaint_rate",
+    "bounces.suppressed",
+    "complaints.suppressed",
+    "history.record",
+)
+_LISTS = ("profile.lists", "website.mail", "unsubscribe.headers", "unsubscribe.link", "unsubscribe.one_click")
+
+ANSWERED_BY: Mapping[Kind, tuple[str, ...]] = {
+    Kind.INFORMATION_REQUEST: (
+        "profile.kinds",
+        "profile.volumes",
+        "profile.samples",
+        "bounces.suppressed",
+        "complaints.suppressed",
+        "unsubscribe.one_click",
+    ),
+    Kind.GENERIC_REFUSAL: _SET_UP,
+    Kind.REFUSAL_AFTER_REPLY: _SET_UP,
+    Kind.INCREASE_REFUSED: _RATES,
+    Kind.CONDITIONAL_GRANT: _SET_UP,
+    Kind.STANDING: ("account.payment", "account.bills", "account.services", "account.phone", "account.address"),
+    Kind.PROBATION_RATES: _RATES,
+    Kind.PROBATION_PEOPLE: _LISTS,
+    Kind.PAUSED: (*_RATES, *_LISTS),
+    Kind.REINSTATED: ("account.enforcement", "account.sending"),
+}
+"""The findings and claims that answer each kind; a kind that asks for nothing has none."""
+
 NEXT_STEPS: Mapping[Kind, str] = {
-    _K.ACKNOWLEDGEMENT: "Wait: AWS has the request and has not answered it yet.",
-    _K.INFORMATION_REQUEST: (
+    Kind.ACKNOWLEDGEMENT: "Wait: AWS has the request and has not answered it yet.",
+    Kind.INFORMATION_REQUEST: (
         "This is no refusal. Answer on the same case, every question under its own heading, with samples of the mail."
     ),
-    _K.GENERIC_REFUSAL: (
+    Kind.GENERIC_REFUSAL: (
         "The standard first no. Close every gap that the audit shows, wait at least 24 hours, then answer on the same "
         "case with the full description."
     ),
-    _K.REFUSAL_AFTER_REPLY: (
+    Kind.REFUSAL_AFTER_REPLY: (
         "Ask one calm question on the case: what differs from ordinary mail of this kind? Else change something real, "
         "wait, and open a new case."
     ),
-    _K.STANDING: (
+    Kind.STANDING: (
         "No text helps: this is about the AWS account. Verify the payment card, use other services, and ask again 30 "
         "to 60 days after the first paid bill (observed, not promised)."
     ),
-    _K.INCREASE_REFUSED: "As a first refusal: close the gaps, wait at least 24 hours, then answer on the same case.",
-    _K.GRANT: "Check ProductionAccessEnabled in that Region with `sendworthy case watch`: it can lag behind the words.",
-    _K.CONDITIONAL_GRANT: "Do what the conditions ask, say so on the case, and check ProductionAccessEnabled.",
-    _K.PROBATION_RATES: (
+    Kind.INCREASE_REFUSED: "As a first refusal: close the gaps, wait at least 24 hours, then answer on the same case.",
+    Kind.GRANT: "Check ProductionAccessEnabled in that Region with `sendworthy case watch`: it can lag.",
+    Kind.CONDITIONAL_GRANT: "Do what the conditions ask, say so on the case, and check ProductionAccessEnabled.",
+    Kind.PROBATION_RATES: (
         "Stop bulk mail, find the cause and mend it; then answer: the cause, what you changed already, why it cannot "
         "recur."
     ),
-    _K.PROBATION_PEOPLE: (
+    Kind.PROBATION_PEOPLE: (
         "The content or the list is in question. Stop bulk mail and answer with where addresses come from and how "
         "people asked, what you changed already, and why it cannot recur."
     ),
-    _K.PAUSED: "Nothing goes out, and only AWS can resume it: appeal on the case with the cause and what you changed.",
-    _K.UNKNOWN: "This wording is not known. Read it yourself, and answer what it asks on the same case.",
-    _K.NOT_SES: "This does not speak of Amazon SES. Record the answer of the case about SES.",
+    Kind.PAUSED: "Nothing goes out, and only AWS can resume it: appeal on the case with cause and changes.",
+    Kind.REINSTATED: (
+        "Look first: `sendworthy case watch` shows whether GetAccount says HEALTHY again. Then begin low, "
+        "and keep what you changed."
+    ),
+    Kind.UNKNOWN: "This wording is not known. Read it yourself, and answer what it asks on the same case.",
+    Kind.NOT_SES: "This is no answer of AWS about sending with Amazon SES. Record the one on the case about SES.",
 }
+
+
+_SES = re.compile(
+    r"(?<![a-z0-9])ses(?![a-z0-9])|l-804c8ae8|l-cdef9b6b|simple e-?mail service|production access|"
+    r"sending (?:limit|quota|rate)s?|maximum send rate|daily quota|"
+    r"(?:messages|e-?mails?|mails?) (?:per|a) (?:day|second)|bounce rates?|complaint rates?|"
+    r"\bsendingpaused|"
+    r"送信(?:制限|クォータ|レート|上限)|本番(?:アクセス|環境|利用)|バウンス|サンドボックス|メール送信"
+)
+_MAIL = re.compile(
+    r"\be-?mails?\b|\bmail\b|\bmessages?\b|\brecipients?\b|\b(?:bounces?|complaints?)\b|\bsandbox\b|"
+    r"メール|\d ?通"
+)
+_OTHER_SERVICE = re.compile(
+    r"(?<![a-z0-9])(?:ec2|elastic compute|vcpus?|lambda|s3|rds|sns|sagemaker|bedrock|cloudfront|vpc|"
+    r"elastic ip|pinpoint|connect|"
+    r"sms|text messages?|toll-free|end user messaging|billing statement)(?![a-z0-9])|請求金額"
+)
+_OTHER_PROVIDER = re.compile(
+    r"\b(?:sendgrid|mailgun|postmark|mailchimp|mandrill|sparkpost|brevo|sendinblue|mailjet|resend|"
+    r"sendpulse)\b"
+)
+_AWS = re.compile(r"(?<![a-z0-9])(?:aws|amazon)(?![a-z0-9])|アマゾン")
+_SIGNED = re.compile(
+    r"(?:^|[\s\u2014-])(?:the )?(?:amazon web services|aws support|amazon ses|aws trust (?:&|"
+    r"and) safety|service quotas|aws|"
+    r"amazon simple email service)(?: team| support)?(?: case \d+)?\.?$|^service quotas\b|"
+    r"aws ?(?:サポート|trust)|"
+    r"アマゾン ?ウェブ ?サービス(?: ?サポート)?$|amazon ses ?チーム$",
+    re.MULTILINE,
+)
+_ADDRESSED = re.compile(
+    r"\byour (?:\w+ ){0,4}(?:account|request|case|quota|sending|application|appeal|reply|use case|"
+    r"answers?|limits?|"
+    r"increase|lists?|recipients?|mail|e-?mail|bounce|complaint|interest|patience|set-?up)\b|"
+    r"\bcase id\b|お客様|"
+    r"ご(?:申請|返信|回答|連絡|利用|依頼)"
+)
+_REQUEST = re.compile(r"\byour (?:\w+ ){0,3}(?:request|case|appeal)\b|\bapprove an increase\b|ケース|ご申請|リクエスト")
+_LETTER = re.compile(
+    r"^(?:guten tag|sehr geehrte|bonjour|hola|ol[aá]|good (?:morning|day))\b|"
+    r"\b(?:your|support|aws) (?:\w+ ){0,2}(?:request|case)\b|ケース|安녕|您好|안녕하세요",
+    re.MULTILINE,
+)
+_CUSTOMERS_OWN = re.compile(
+    r"^(?:hello|hi|dear|good (?:morning|day))[ ,]+(?!from )(?:\w+ )?(?:aws|"
+    r"amazon)\b(?! (?:\w+ )?customer)|"
+    r"\bplease (?:grant|approve|enable|move|increase|raise) (?:us |our |the |production|my )|"
+    r"aws ?ご担当者様",
+    re.MULTILINE,
+)
+_TO_MANY = re.compile(
+    r"unsubscribe at any time|you signed up for|book a (?:free )?call|reserve your seat|^\s*\{|"
+    r"delivery status notification|"
+    r"this is the mail system at host",
+    re.MULTILINE,
+)
 
 
 def explain(text: str) -> Explanation:
     """Class a text that AWS wrote, pasted with headers, quotes or HTML. Never raises; unknown wording is UNKNOWN."""
-    own, quoted = _normal(text)
-    explained = _explain(own)
-    words = len(own.split())
-    if quoted and explained.kind in {Kind.UNKNOWN, Kind.NOT_SES} and not explained.phrases:
-        from_quote = _explain(quoted)
+    pasted = read(text)
+    explained = _explain(pasted.newest, pasted.whole)
+    words = len(pasted.newest.split())
+    if pasted.quoted and explained.kind in {Kind.UNKNOWN, Kind.NOT_SES} and not explained.phrases:
+        from_quote = _explain(pasted.quoted, pasted.whole)
         if not words:
             return from_quote
         # What AWS says now is the unknown text above the quotation, which a long text may contradict.
@@ -237,29 +231,148 @@ def explain(text: str) -> Explanation:
 
 
 _A_FEW_WORDS = 30
-_NEVER_GUESSED = frozenset({_K.GRANT, _K.CONDITIONAL_GRANT, _K.STANDING})
+_NEVER_GUESSED = frozenset({Kind.GRANT, Kind.CONDITIONAL_GRANT, Kind.STANDING, Kind.REINSTATED})
 
 
-def _explain(text: str) -> Explanation:
-    found = _matches(text)
-    speaks_of_ses = bool(_MENTIONS_SES.search(text)) or any(rule.ses_only for rule, _ in found)
-    if found and speaks_of_ses:
-        return _judge(found)
-    phrases = tuple(phrase for _, phrase in found)
-    other = not speaks_of_ses and bool(_OTHER_SERVICE.search(text))
-    return _explanation(Kind.NOT_SES if other else Kind.UNKNOWN, phrases, Confidence.LOW)
+def _explain(text: str, whole: str) -> Explanation:
+    spoken = tongue(text)
+    if spoken is Tongue.OTHER:
+        return _explanation(Kind.UNKNOWN if _AWS.search(whole) else Kind.NOT_SES, (), Confidence.LOW)
+    signs, alone = find(text, JAPANESE if spoken is Tongue.JAPANESE else ENGLISH)
+    said = unquoted(text)
+    if not alone and _is_not_about_ses(said, whole):
+        return _explanation(Kind.NOT_SES, (), Confidence.LOW)
+    if not alone and not (_ADDRESSED.search(said) or _SIGNED.search(said)):
+        return _nothing_found(said, whole)
+    partial = _asked_for_more(said)
+    if partial and Sign.GRANTED in signs:
+        signs = {**signs, Sign.PARTIAL: (*signs.get(Sign.PARTIAL, ()), partial)}
+    kind, deciding = judge(signs)
+    if kind is None:
+        return _nothing_found(said, whole)
+    phrases = tuple(dict.fromkeys(phrase for sign in deciding for phrase in signs.get(sign, ())))
+    if kind in _NEVER_GUESSED and not (
+        alone or _says_what_it_is_about(whole) or (_SIGNED.search(said) and len(phrases) > 1)
+    ):
+        return _explanation(Kind.UNKNOWN, phrases, Confidence.LOW)
+    if kind is Kind.UNKNOWN:
+        return _explanation(kind, phrases, Confidence.LOW)
+    return _explanation(kind, phrases, Confidence.HIGH if len(phrases) > 1 else Confidence.MEDIUM)
 
 
-def _judge(found: list[tuple[Rule, str]]) -> Explanation:
-    kinds = {rule.kind for rule, _ in found}
-    groups = [group for group in _CONTRADICTORY if group & kinds]
-    refusing = [group for group in groups if group & {Kind.STANDING, Kind.GENERIC_REFUSAL}]
-    if len(groups) > 1 and len(refusing) < len(groups):
-        return _explanation(Kind.UNKNOWN, tuple(phrase for _, phrase in found), Confidence.LOW)
-    kind = next(one for one in _ORDER if one in kinds)
-    phrases = tuple(dict.fromkeys(phrase for rule, phrase in found if rule.kind is kind))
-    confidence = Confidence.HIGH if len(phrases) > 1 else Confidence.MEDIUM
-    return _explanation(kind, phrases, confidence)
+def _is_not_about_ses(said: str, whole: str) -> bool:
+    if _TO_MANY.search(said) or _CUSTOMERS_OWN.search(said):
+        return True
+    about_ses = bool(_SES.search(whole))
+    if _OTHER_PROVIDER.search(said) and not _AWS.search(said):
+        return True
+    if _OTHER_SERVICE.search(said) and not re.search(
+        r"(?<![a-z0-9])ses(?![a-z0-9])|simple e-?mail service|e-?mail|production access", whole
+    ):
+        return True
+    addressed = _AWS.search(whole) or _ADDRESSED.search(said)
+    return not (about_ses or _SIGNED.search(said) or _REQUEST.search(said) or (addressed and _MAIL.search(whole)))
+
+
+def _says_what_it_is_about(whole: str) -> bool:
+    return bool(_SES.search(whole) or (_AWS.search(whole) and _MAIL.search(whole)))
+
+
+def _nothing_found(said: str, whole: str) -> Explanation:
+    letter = _LETTER.search(said) or _SIGNED.search(said)
+    about_ses = _SES.search(whole) or _AWS.search(whole)
+    return _explanation(Kind.UNKNOWN if letter and about_ses else Kind.NOT_SES, (), Confidence.LOW)
+
+
+def judge(signs: Signs) -> tuple[Kind | None, tuple[Sign, ...]]:
+    """Give the kind that the signs of a text make, and the signs that decided; None where they make none.
+
+    Signs that contradict each other make UNKNOWN. The order is that of the harm a wrong reading does.
+    """
+    has = signs.keys()
+    if (restricted := _restricted(signs)) is not None:
+        return restricted
+    standing = _standing(signs)
+    asks = Sign.ASKS in has and Sign.TOPIC in has
+    refused = bool(has & {Sign.REFUSED, Sign.GENERIC})
+    if (given := _given(signs, standing=standing, asks=asks, refused=refused)) is not None:
+        return given
+    if standing:
+        return (Kind.UNKNOWN if asks and not refused else Kind.STANDING), (Sign.STANDING, Sign.STANDING_HINT)
+    if refused and not (asks and Sign.GENERIC not in has and Sign.CONCERN not in has):
+        return _refusal(has)
+    if asks:
+        return Kind.INFORMATION_REQUEST, (Sign.ASKS, Sign.TOPIC)
+    if Sign.TOLD_ELSEWHERE in has:
+        return Kind.UNKNOWN, (Sign.TOLD_ELSEWHERE,)
+    if Sign.WAITING in has:
+        return Kind.ACKNOWLEDGEMENT, (Sign.WAITING,)
+    return None, ()
+
+
+def _restricted(signs: Signs) -> tuple[Kind, tuple[Sign, ...]] | None:
+    has = signs.keys()
+    if Sign.PAUSED in has:
+        return (Kind.UNKNOWN if Sign.LIFTED in has else Kind.PAUSED), (Sign.PAUSED, Sign.LIFTED)
+    reasons = has & {Sign.PEOPLE, Sign.RULED_OUT, Sign.RATE}
+    if Sign.UNDER_REVIEW in has or (Sign.RATE in has and not has & {Sign.GRANTED, Sign.REFUSED, Sign.GENERIC}):
+        if Sign.RULED_OUT in has or (Sign.PEOPLE in has and Sign.RATE not in has):
+            return Kind.PROBATION_PEOPLE, (Sign.UNDER_REVIEW, Sign.PEOPLE, Sign.RULED_OUT)
+        if Sign.RATE in has:
+            return Kind.PROBATION_RATES, (Sign.UNDER_REVIEW, Sign.RATE)
+        # A pause is over, and the review goes on for a while.
+        return (Kind.REINSTATED if Sign.LIFTED in has else Kind.UNKNOWN), (Sign.LIFTED, Sign.UNDER_REVIEW)
+    if Sign.RULED_OUT in reasons and Sign.PEOPLE in reasons:
+        return Kind.PROBATION_PEOPLE, (Sign.PEOPLE, Sign.RULED_OUT)
+    if Sign.LIFTED in has:
+        contradicted = has & {Sign.REFUSED, Sign.GENERIC, Sign.STANDING}
+        return (Kind.UNKNOWN if contradicted else Kind.REINSTATED), (Sign.LIFTED, *contradicted)
+    return None
+
+
+def _standing(signs: Signs) -> bool:
+    hints = len(signs.get(Sign.STANDING_HINT, ()))
+    if Sign.STANDING in signs:
+        return True
+    return hints > 1 or (hints == 1 and Sign.REFUSED in signs)
+
+
+def _given(signs: Signs, *, standing: bool, asks: bool, refused: bool) -> tuple[Kind, tuple[Sign, ...]] | None:
+    has = signs.keys()
+    bound = bool(has & {Sign.PARTIAL, Sign.CONDITION})
+    if has & {Sign.GRANTED, Sign.WILLING} and bound:
+        deciding = (Sign.GRANTED, Sign.WILLING, Sign.PARTIAL, Sign.CONDITION)
+        return (Kind.UNKNOWN if standing else Kind.CONDITIONAL_GRANT), deciding
+    if Sign.CONDITION in has and not (refused or standing or asks):
+        return Kind.CONDITIONAL_GRANT, (Sign.CONDITION,)
+    if Sign.GRANTED in has:
+        contradicted = refused or standing or asks
+        return (Kind.UNKNOWN if contradicted else Kind.GRANT), (Sign.GRANTED, *((Sign.REFUSED,) if refused else ()))
+    return None
+
+
+def _refusal(has: Collection[Sign]) -> tuple[Kind, tuple[Sign, ...]]:
+    if Sign.CONCERN in has and Sign.INCREASE in has:
+        return Kind.INCREASE_REFUSED, (Sign.REFUSED, Sign.INCREASE, Sign.CONCERN)
+    if Sign.AGAIN in has:
+        return Kind.REFUSAL_AFTER_REPLY, (Sign.REFUSED, Sign.AGAIN, Sign.GENERIC)
+    return Kind.GENERIC_REFUSAL, (Sign.GENERIC, Sign.REFUSED)
+
+
+_ASKED = re.compile(
+    r"(?:asked for|requested|request for|wanted|had in mind|"
+    r"希望)[^.]{0,60}?([\d,]{3,})(?= ?(?:messages|e-?mails|mails|通|$|,|\.| ))"
+)
+_GIVEN = re.compile(r"quota (?:is|has been set to|is now|has therefore been set to|to) ([\d,]{3,})")
+
+
+def _asked_for_more(text: str) -> str:
+    """Give the figure that was asked for, where the text gives a lower one."""
+    asked, given = _ASKED.search(text), _GIVEN.search(text)
+    if asked is None or given is None:
+        return ""
+    wanted, got = (int(found[1].replace(",", "") or 0) for found in (asked, given))
+    return asked[0] if 0 < got < wanted else ""
 
 
 def _explanation(kind: Kind, phrases: tuple[str, ...], confidence: Confidence) -> Explanation:
@@ -269,70 +382,5 @@ def _explanation(kind: Kind, phrases: tuple[str, ...], confidence: Confidence) -
         confidence=confidence,
         population=POPULATIONS.get(kind, Population.NONE),
         next_step=NEXT_STEPS[kind],
+        answered_by=ANSWERED_BY.get(kind, ()),
     )
-
-
-def _matches(text: str) -> list[tuple[Rule, str]]:
-    found: list[tuple[Rule, str]] = []
-    for rule in RULES:
-        for match in rule.phrase.finditer(text):
-            if not rule.asserts or _stated(text, match):
-                found.append((rule, match[0]))
-                break
-    counts = Counter(rule.kind for rule, _ in found)
-    return [(rule, phrase) for rule, phrase in found if not rule.weak or counts[rule.kind] > 1]
-
-
-def _stated(text: str, match: re.Match[str]) -> bool:
-    """Whether the sentence around a match says that something is so."""
-    start = max(text.rfind(mark, 0, match.start()) for mark in (". ", "! ", "? ", "\n"))
-    sentence = text[start + 1 : match.start()]
-    end = re.search(r"[.!?](?:\s|$)|\n|$", text[match.end() :])
-    tail = text[match.end() : match.end() + (end.end() if end else 0)]
-    return not _NOT_STATED.search(sentence) and not re.search(r"\b(?:if|once|unless|when|after)\b|\?\s*$", tail)
-
-
-_TAG = re.compile(
-    r"<!--.*?-->|<(?:script|style)\b.*?</(?:script|style)>|</?[a-z!][^<>]{0,2000}>", re.DOTALL | re.IGNORECASE
-)
-_BLOCK_END = re.compile(r"<\s*(?:br|/p|/div|/li|/tr|/h[1-6])\b[^<>]{0,200}>", re.IGNORECASE)
-_BLOCKQUOTE = re.compile(r"<blockquote\b.*</blockquote>", re.DOTALL | re.IGNORECASE)
-_HEADER = re.compile(r"^(?:from|to|cc|bcc|date|sent|reply-to|message-id):\s", re.IGNORECASE)
-_QUOTE = re.compile(r"^[ \t]*(?:(?:>|\|)[ \t]?)+")
-_WROTE = re.compile(r"^(?:on .{0,200}wrote:|-{2,} ?original message ?-{2,}|_{10,})$", re.IGNORECASE)
-_LONGEST = 50_000
-
-
-def _normal(text: str) -> tuple[str, str]:
-    """Give the text itself and what it quotes: lower case, without tags, one space between words, one line a paragraph.
-
-    Line breaks within a paragraph are mail wrapping and become spaces.
-    """
-    unfolded = unicodedata.normalize("NFKC", text[:_LONGEST]).replace("\r\n", "\n").replace("\r", "\n")
-    quoted: list[str] = []
-    if _TAG.search(unfolded):
-        quoted = [_strip_tags(match[0]) for match in _BLOCKQUOTE.finditer(unfolded)]
-        unfolded = _strip_tags(_BLOCKQUOTE.sub("\n\n", unfolded))
-    own: list[str] = []
-    into = own
-    for line in unfolded.split("\n"):
-        marked = _QUOTE.match(line)
-        if _WROTE.match(line.strip()):
-            into = quoted
-        elif _HEADER.match(line):
-            continue
-        elif marked:
-            quoted.append(line[marked.end() :])
-        else:
-            into.append(line)
-    return _flow(own), _flow(quoted)
-
-
-def _strip_tags(text: str) -> str:
-    return html.unescape(_TAG.sub(" ", _BLOCK_END.sub("\n\n", text)))
-
-
-def _flow(lines: list[str]) -> str:
-    text = "\n".join(lines).lower().replace("\u2019", "'").replace("\u2018", "'").replace("`", "'")
-    paragraphs = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
-    return "\n".join(part for part in paragraphs if part)

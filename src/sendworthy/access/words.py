@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date
 
-_MONTHS = (
+MONTHS = (
     "January",
     "February",
     "March",
@@ -65,9 +65,9 @@ def sentence(text: str) -> str:
     return cleaned if not cleaned or cleaned[-1] in ".!?。)\"'”" else cleaned + "."
 
 
-def day(moment: datetime) -> str:
+def day(moment: date) -> str:
     """Write a date as `12 November 2026`, the same on every machine."""
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
 
 
 def listed(words: Sequence[str]) -> str:
