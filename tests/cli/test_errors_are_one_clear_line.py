@@ -45,9 +45,9 @@ def test_an_error_of_a_later_kind_takes_the_code_of_its_ancestor() -> None:
 
 
 def test_an_unknown_flag_is_usage(shell: Shell) -> None:
-    ended = shell("audit", "--colour")
+    ended = shell("audit", "--nonsense")
     assert ended.code == Exit.USAGE
-    assert ended.complaints[0] == "sendworthy: No such option '--colour'."
+    assert ended.complaints[0] == "sendworthy: No such option '--nonsense'."
     assert_brief(ended)
 
 
