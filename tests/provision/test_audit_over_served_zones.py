@@ -90,26 +90,38 @@ async def audited() -> AsyncIterator[Callable[..., Any]]:
         yield collected
 
 
-DNS_CHECKS = ("dkim.verified", "mailfrom.spf", "dmarc.record")
+DNS_CHECKS = ("dkim.verified", "mailfrom.spf", "dmarc.record", "spf.one_record")
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
     ("zone", "troubles", "mail_from", "expected"),
     [
-        pytest.param(ZONE, {}, "SUCCESS", (PASS, PASS, PASS), id="good"),
-        pytest.param(ZONE.replace("_dmarc IN TXT", "_other IN TXT"), {}, "SUCCESS", (PASS, PASS, FAIL), id="no_dmarc"),
-        pytest.param(ZONE + '@ IN TXT "v=spf1 mx -all"\n', {}, "SUCCESS", (PASS, FAIL, PASS), id="two_spf_records"),
-        pytest.param(ZONE.replace("mail IN MX", "gone IN MX"), {}, "FAILED", (PASS, FAIL, PASS), id="dead_mail_from"),
-        pytest.param(ZONE.replace("mail IN", "gone IN"), {}, "SUCCESS", (PASS, FAIL, PASS), id="mail_from_just_died"),
-        pytest.param(ZONE, {"example.com": Trouble.SERVFAIL}, "SUCCESS", (UNKNOWN,) * 3, id="servfail"),
-        pytest.param(ZONE, {"example.com": Trouble.TIMEOUT}, "SUCCESS", (UNKNOWN,) * 3, id="time_out"),
-        pytest.param(ZONE, {"example.com": Trouble.REFUSED}, "SUCCESS", (UNKNOWN,) * 3, id="refused"),
+        pytest.param(ZONE, {}, "SUCCESS", (PASS, PASS, PASS, PASS), id="good"),
         pytest.param(
-            ZONE, {"_dmarc.example.com": Trouble.TIMEOUT}, "SUCCESS", (PASS, PASS, UNKNOWN), id="dmarc_times_out"
+            ZONE.replace("_dmarc IN TXT", "_other IN TXT"), {}, "SUCCESS", (PASS, PASS, FAIL, PASS), id="no_dmarc"
         ),
         pytest.param(
-            ZONE, {"bbbb2222._domainkey.example.com": Trouble.SERVFAIL}, "SUCCESS", (UNKNOWN, PASS, PASS), id="one_key"
+            ZONE + '@ IN TXT "v=spf1 mx -all"\n', {}, "SUCCESS", (PASS, PASS, PASS, FAIL), id="two_spf_records"
+        ),
+        pytest.param(
+            ZONE.replace("mail IN MX", "gone IN MX"), {}, "FAILED", (PASS, FAIL, PASS, PASS), id="dead_mail_from"
+        ),
+        pytest.param(
+            ZONE.replace("mail IN", "gone IN"), {}, "SUCCESS", (PASS, FAIL, PASS, PASS), id="mail_from_just_died"
+        ),
+        pytest.param(ZONE, {"example.com": Trouble.SERVFAIL}, "SUCCESS", (UNKNOWN,) * 4, id="servfail"),
+        pytest.param(ZONE, {"example.com": Trouble.TIMEOUT}, "SUCCESS", (UNKNOWN,) * 4, id="time_out"),
+        pytest.param(ZONE, {"example.com": Trouble.REFUSED}, "SUCCESS", (UNKNOWN,) * 4, id="refused"),
+        pytest.param(
+            ZONE, {"_dmarc.example.com": Trouble.TIMEOUT}, "SUCCESS", (PASS, PASS, UNKNOWN, PASS), id="dmarc_times_out"
+        ),
+        pytest.param(
+            ZONE,
+            {"bbbb2222._domainkey.example.com": Trouble.SERVFAIL},
+            "SUCCESS",
+            (UNKNOWN, PASS, PASS, PASS),
+            id="one_key",
         ),
     ],
 )

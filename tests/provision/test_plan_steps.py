@@ -30,8 +30,10 @@ from sendworthy.audit.evidence import (
 )
 from sendworthy.audit.profile import Stream
 from sendworthy.audit.wishes import Wishes
+from sendworthy.errors import ConfigError
+from sendworthy.provision.inventory import Inventory
 from sendworthy.provision.pipeline import EVENT_TYPES
-from sendworthy.provision.plan import Plan, plan
+from sendworthy.provision.plan import Plan, check_allowed, plan
 from sendworthy.provision.report import plan_text
 from sendworthy.provision.resource_policies import ses_may_publish, topic_may_send, with_statement
 from sendworthy.provision.step import Step, StepKind, StepStatus
@@ -305,7 +307,7 @@ def test_signing_with_a_key_of_ones_own_is_kept() -> None:
     ],
 )
 def test_easy_dkim_is_started_again_or_switched_on(dkim: dict[str, Any], operations: list[str]) -> None:
-    given = identity_with(dkim=Dkim(tokens=("a", "b", "c"), origin="AWS_SES", **dkim))
+    given = identity_with(verified_for_sending=False, dkim=Dkim(tokens=("a", "b", "c"), origin="AWS_SES", **dkim))
     assert [call.operation for call in step(evidence(identity=given), StepKind.DKIM).calls] == operations
 
 
@@ -401,7 +403,9 @@ def test_a_default_set_in_use_is_kept() -> None:
 
 def test_the_text_shows_before_and_after_the_calls_and_the_records() -> None:
     keys = {f"CNAME {token}._domainkey.{DOMAIN}": NOTHING for token in ("aaa", "bbb", "ccc")}
-    made = plan(evidence(identity=identity_with(), dns={**keys, f"TXT _dmarc.{DOMAIN}": TIMEOUT}), WISHES)
+    sandbox = Seen(msgspec.structs.replace(PROD, production_access=False))
+    dns: dict[str, Reading[DnsAnswer]] = {**keys, f"TXT _dmarc.{DOMAIN}": TIMEOUT}
+    made = plan(evidence(account=sandbox, identity=identity_with(), dns=dns), WISHES)
     text = plan_text(made, calls=True, zone=True)
     assert "nothing reaches the topic -> SEND, REJECT" in text
     assert 'sns:CreateTopic {"Attributes"' in text
@@ -415,3 +419,49 @@ def test_the_text_shows_before_and_after_the_calls_and_the_records() -> None:
 def test_a_plan_survives_being_written_down() -> None:
     made = plan(evidence(), WISHES)
     assert msgspec.json.decode(msgspec.json.encode(made), type=Plan) == made
+
+
+def live(**fields: Any) -> Evidence:
+    account = Seen(msgspec.structs.replace(PROD, **{"sent_last_24_hours": 12.0, **fields}))
+    return evidence(account=account, identity=identity_with())
+
+
+@pytest.mark.parametrize("kind", [StepKind.MAIL_FROM, StepKind.DEFAULT_CONFIGURATION_SET])
+def test_a_live_identity_is_not_touched_until_its_step_is_named(kind: StepKind) -> None:
+    refused = step(live(), kind)
+    assert refused.status is StepStatus.REFUSED
+    assert refused.reason.endswith(f"--allow {kind}:{DOMAIN}")
+    (named,) = [one for one in plan(live(), WISHES, allow={f"{kind}:{DOMAIN}"}).steps if one.kind is kind]
+    assert named.status is StepStatus.NEEDED
+
+
+def test_an_identity_in_production_that_is_not_ours_counts_as_live_and_ours_does_not() -> None:
+    quiet = live(sent_last_24_hours=0.0)
+    assert step(quiet, StepKind.MAIL_FROM).status is StepStatus.REFUSED
+    ours = Inventory(owned=frozenset({f"identity:{DOMAIN}"}), alarms=Seen(()), alarm_topic=Seen(None))
+    (mail_from,) = [one for one in plan(quiet, WISHES, ours).steps if one.kind is StepKind.MAIL_FROM]
+    assert mail_from.status is StepStatus.NEEDED
+    sandbox = live(sent_last_24_hours=0.0, production_access=False)
+    assert step(sandbox, StepKind.MAIL_FROM).status is StepStatus.NEEDED
+
+
+def test_an_account_that_could_not_be_seen_counts_as_live() -> None:
+    unseen = evidence(account=DENIED, identity=identity_with())
+    assert step(unseen, StepKind.DEFAULT_CONFIGURATION_SET).status is StepStatus.REFUSED
+
+
+def test_a_key_of_ones_own_is_left_for_easy_dkim_only_by_name() -> None:
+    own = identity_with(dkim=Dkim(status="SUCCESS", signing_enabled=True, tokens=("sel",), origin="EXTERNAL"))
+    name = f"dkim:{DOMAIN}"
+    kept = step(evidence(identity=own), StepKind.DKIM)
+    assert f"--allow {name}" in kept.reason
+    assert "unsigned" in kept.reason
+    (switched,) = [one for one in plan(evidence(identity=own), WISHES, allow={name}).steps if one.kind is StepKind.DKIM]
+    assert [call.operation for call in switched.calls] == ["PutEmailIdentityDkimSigningAttributes"]
+    assert switched.calls[0].params["SigningAttributesOrigin"] == "AWS_SES"
+
+
+def test_a_step_that_is_not_there_cannot_be_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_allowed({"mail_from:exmaple.com"}, plan(live(), WISHES))
+    assert f"mail_from:{DOMAIN}" in caught.value.to_do

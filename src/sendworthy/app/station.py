@@ -5,27 +5,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import uvicorn
-
+from sendworthy.app import doors
 from sendworthy.app.parts import WALL, Clock
 from sendworthy.clients.aws import Aws
 from sendworthy.clients.certificates import download_certificate
 from sendworthy.clients.models import service_model
 from sendworthy.clients.ses_send import SesSender
 from sendworthy.clients.sqs import SqsQueue
-from sendworthy.config import Config, host_port
-from sendworthy.errors import ConfigError, Rejected
-from sendworthy.gateway import ses_v2
+from sendworthy.config import Config
+from sendworthy.errors import Rejected
+from sendworthy.gateway import http_door
 from sendworthy.gateway.account import refresh_account
 from sendworthy.gateway.keys import Keys, Seal
 from sendworthy.gateway.own_door import check_endpoint
@@ -40,11 +37,24 @@ from sendworthy.store.values import Lane
 from sendworthy.wire.service import Service
 
 
+@dataclass(slots=True)
+class Drain:
+    """Whether the program is being stopped: /readyz then fails, so that nobody sends new work."""
+
+    begun: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """The parts in place. `url` is where the door listens; nothing moves until `worker` and `intakes` are run."""
+    """The parts in place. `url` is where the door listens; nothing moves until `worker` and `intakes` are run.
+
+    `url` and `smtp` (HOST:PORT) are empty where that door is not open; `fingerprint` is that of SMTP's certificate.
+    """
 
     url: str
+    smtp: str = ""
+    fingerprint: str = ""
+    drain: Drain = field(default_factory=Drain)
     account_id: str
     lane: Lane
     store: Store
@@ -59,10 +69,18 @@ class Station:
         return await refresh_account(self.aws, self.store, self.lane, now=self.clock.now)
 
 
+def key_file(config: Config) -> Path:
+    """Name the file that gateway keys are sealed under: beside the database, so that a backup may leave it out.
+
+    With PostgreSQL it is sendworthy.key in the working directory, and every host needs the same one.
+    """
+    scheme, _, path = config.store.url.partition(":///")
+    return Path(f"{path}.key" if scheme == "sqlite" else "sendworthy.key")
+
+
 def seal(config: Config) -> Seal:
-    """Give the seal of the gateway keys: a key file beside the database, made when first needed."""
-    path = config.store.url.removeprefix("sqlite:///")
-    return Seal(Path(f"{path}.key"))
+    """Give the seal of the gateway keys; its file is made when first needed."""
+    return Seal(key_file(config))
 
 
 @asynccontextmanager
@@ -75,10 +93,14 @@ async def station(
     listen: str = "",
     policy: Policy | None = None,
     certificate: CertificateSource = download_certificate,
+    open_doors: bool = True,
+    smtp: bool = False,
+    events: bool = True,
 ) -> AsyncIterator[Station]:
-    """Put the parts in place for one Region. `listen` is HOST:PORT of the door (the configured one if empty).
+    """Put the parts in place for one Region. `listen` is HOST:PORT of the HTTP door (the configured one if empty).
 
-    Raises ConfigError when the door's port is taken, or when mail would be sent to the door itself.
+    Without `open_doors` no door is opened, with `smtp` the SMTP door as well; `events` says whether events are taken
+    in here. Raises ConfigError when a door's port is taken, or when mail would be sent to the door itself.
     """
     caller = await aws.call("sts", "GetCallerIdentity")
     account, partition = str(caller["Account"]), str(caller["Arn"]).split(":")[1]
@@ -86,11 +108,7 @@ async def station(
     keys = Keys(store, seal(config), now=clock.now)
     await store.recover(all_leases=True)
     async with AsyncExitStack() as stack:
-        door = _bound(listen or config.gateway.http)
-        stack.callback(door.close)
-        host, port = door.getsockname()[:2]
-        url = f"http://{host}:{port}"
-        check_endpoint(aws.endpoint("sesv2"), [(host, port)])
+        drain = Drain()
         sender = SesSender(
             endpoint=aws.endpoint("sesv2"), region=aws.region, credentials=aws.credentials(), now=WALL.now
         )
@@ -106,25 +124,42 @@ async def station(
             policy=policy or Policy(reserve=config.policy.transactional_reserve),
             limits=Limits(in_flight=config.gateway.concurrency),
         )
-        app = ses_v2.app(
-            store,
-            keys,
-            Service(service_model("sesv2")),
-            lane=lane,
-            now=clock.now,
-            wall=WALL.now,
-            on_accepted=worker.wake,
-            reads=Reads(aws, now=WALL.now),
-        )
-        await stack.enter_async_context(_serving(app, door))
+        url, mail, fingerprint = "", "", ""
+        if open_doors:
+            desk = doors.reception(config, store, now=clock.now, on_accepted=worker.wake)
+            door = doors.bound(listen or config.gateway.http, "gateway.http")
+            stack.callback(door.close)
+            host, port = door.getsockname()[:2]
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            check_endpoint(aws.endpoint("sesv2"), [(host, port)])
+            app = http_door.app(
+                store,
+                keys,
+                Service(service_model("sesv2")),
+                lane=lane,
+                now=clock.now,
+                wall=WALL.now,
+                reads=Reads(aws, now=WALL.now),
+                v1=Service(service_model("ses")),
+                reception=desk,
+                policy=policy or Policy(reserve=config.policy.transactional_reserve),
+                draining=lambda: drain.begun,
+            )
+            await stack.enter_async_context(doors.serving_http(app, door))
+            if smtp:
+                serving = doors.serving_smtp(config, desk, keys, regions=(aws.region,), now=WALL.now)
+                mail, fingerprint = await stack.enter_async_context(serving)
         intakes = [
             await _intake(
                 queue, config, aws, store, clock, certificate, f"arn:{partition}:sns:{aws.region}:{account}:", stack
             )
-            for queue in await _queues(config, aws)
+            for queue in (await _queues(config, aws) if events else ())
         ]
         yield Station(
             url=url,
+            smtp=mail,
+            fingerprint=fingerprint,
+            drain=drain,
             account_id=account,
             lane=lane,
             store=store,
@@ -164,45 +199,3 @@ async def _queues(config: Config, aws: Aws) -> tuple[str, ...]:
             return ()
         raise
     return (str(answer["QueueUrl"]),)
-
-
-def _bound(listen: str) -> socket.socket:
-    host, port = host_port(listen)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named: asyncio turns Nagle's algorithm off only where it sees that a socket is TCP's.
-    door = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
-    except OSError as error:
-        door.close()
-        raise ConfigError(
-            f"The gateway cannot listen on {listen}: {error.strerror}.", "Set gateway.http to a free address."
-        ) from error
-    return door
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to whoever runs the station."""
-        yield
-
-
-@asynccontextmanager
-async def _serving(app: Callable[..., object], door: socket.socket) -> AsyncIterator[None]:
-    settings = uvicorn.Config(
-        app, loop="none", http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False
-    )
-    server = _Server(settings)
-    task = asyncio.create_task(server.serve(sockets=[door]))
-    try:
-        while not server.started:
-            if task.done():
-                await task
-                raise ConfigError("The gateway's door could not be opened.", "See the log above.")
-            await asyncio.sleep(0.005)
-        yield
-    finally:
-        server.should_exit = True
-        await task

@@ -12,8 +12,7 @@ from sendworthy.audit.records import MAIL_FROM_SPF, dkim_targets, feedback_host
 from sendworthy.audit.spf import Reach, parse_spf, reaches, spf_records
 from sendworthy.audit.wishes import Wishes
 from sendworthy.provision.domains import mail_from_of
-from sendworthy.provision.pipeline import blocked
-from sendworthy.provision.step import DnsRecord, Step, StepKind, StepStatus
+from sendworthy.provision.step import DnsRecord, Step, StepKind, StepStatus, blocked
 
 
 def dns_steps(evidence: Evidence, wishes: Wishes, domain: str) -> Iterator[Step]:
@@ -59,14 +58,17 @@ def _step(kind: StepKind, record: DnsRecord, reading: Reading[DnsAnswer], *, why
         before=_before(reading.value),
         after=record.value,
         dns=(record,),
-        status=StepStatus.DONE if _is_published(record, reading.value) else StepStatus.NEEDED,
+        status=StepStatus.DONE if is_published(record, reading.value) else StepStatus.NEEDED,
     )
 
 
-def _is_published(record: DnsRecord, answer: DnsAnswer) -> bool:
+def is_published(record: DnsRecord, answer: DnsAnswer) -> bool:
+    """Say whether an answer has this record: alone at its name, but for TXT, where others may stand beside it."""
     if record.type == "MX":
         # The preference does not matter where there is one record.
         return [one.split(" ")[-1] for one in answer.records] == [record.value.split(" ")[-1]]
+    if record.type == "TXT":
+        return record.value in answer.records
     return answer.records == (record.value,)
 
 
@@ -131,10 +133,15 @@ def _with_ses(record: str) -> str:
     return f"v=spf1 include:amazonses.com{record[6:]}"
 
 
+def wanted_dmarc(wishes: Wishes) -> str:
+    """Give the DMARC record to publish where there is none."""
+    rua = f"; rua={wishes.dmarc_rua}" if wishes.dmarc_rua else ""
+    return f"v=DMARC1; p={wishes.dmarc_policy}{rua}"
+
+
 def _dmarc(evidence: Evidence, wishes: Wishes, domain: str) -> Step:
     name = f"_dmarc.{domain}"
-    rua = f"; rua={wishes.dmarc_rua}" if wishes.dmarc_rua else ""
-    record = DnsRecord(name=name, type="TXT", value=f"v=DMARC1; p={wishes.dmarc_policy}{rua}")
+    record = DnsRecord(name=name, type="TXT", value=wanted_dmarc(wishes))
     found = ruling(domain, evidence.organisational_domain(domain), lambda one: evidence.lookup(one, "TXT"))
     if isinstance(found, Unseen):
         step = blocked(StepKind.DMARC_RECORD, domain, f"TXT {name}", found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -10,25 +10,53 @@ import msgspec
 from sendworthy.audit.evidence import Evidence, Identity, Seen, Unseen
 from sendworthy.audit.records import feedback_host
 from sendworthy.audit.wishes import Wishes
-from sendworthy.provision.pipeline import blocked
-from sendworthy.provision.step import Call, Step, StepKind, StepStatus
+from sendworthy.provision.inventory import Inventory
+from sendworthy.provision.step import Call, Step, StepKind, StepStatus, blocked, only_when_named
 
 KEY_LENGTH = "RSA_2048_BIT"
 
 
-def domain_steps(evidence: Evidence, wishes: Wishes, domain: str) -> Iterator[Step]:
+_LIVE = "Mail goes out from {} already, and this changes how."
+_UNSIGNED = "Mail from {} goes out unsigned from the switch until SES has found the new keys, for up to 72 hours [D23]."
+_UNPROVED = (
+    "No drill has proved yet that bounces and complaints reach a program; without forwarding they could be lost."
+)
+
+
+def domain_steps(
+    evidence: Evidence, wishes: Wishes, domain: str, inventory: Inventory | None, allow: Collection[str]
+) -> Iterator[Step]:
     """Give the steps for one domain in the order in which they can be carried out."""
     reading = evidence.identity(wishes.region, domain)
     if isinstance(reading, Unseen):
         yield blocked(StepKind.IDENTITY, domain, f"Identity {domain}", reading)
         return
     identity = reading.value
+    risk = _LIVE.format(domain) if is_live(evidence, wishes, identity, inventory) else ""
     yield _identity(identity, wishes, domain)
     if identity is not None:
-        yield _dkim(identity)
-    yield _mail_from(evidence, identity, wishes, domain)
+        yield _dkim(identity, risk, allow)
+    yield only_when_named(_mail_from(evidence, identity, wishes, domain), risk, allow)
     if wishes.default_configuration_set:
-        yield _default_configuration_set(identity, wishes, domain)
+        yield only_when_named(_default_configuration_set(identity, wishes, domain), risk, allow)
+    if identity is not None and not wishes.feedback_forwarding:
+        drilled = inventory is not None and inventory.drilled_at is not None
+        yield only_when_named(_feedback(identity), "" if drilled else _UNPROVED, allow)
+
+
+def is_live(evidence: Evidence, wishes: Wishes, identity: Identity | None, inventory: Inventory | None) -> bool:
+    """Say whether mail goes, or may go, out from an identity: then it is not touched by the way.
+
+    A verified identity in an account that has sent within 24 hours, or is in production and not known to have been
+    made by us. An account that could not be seen counts as live.
+    """
+    if identity is None or not identity.verified_for_sending:
+        return False
+    account = evidence.account(wishes.region)
+    if isinstance(account, Unseen) or account.value.sent_last_24_hours > 0:
+        return True
+    ours = inventory is not None and inventory.owns(f"{StepKind.IDENTITY}:{identity.name}")
+    return account.value.production_access and not ours
 
 
 def mail_from_of(identity: Identity | None, wishes: Wishes, domain: str) -> str:
@@ -43,7 +71,7 @@ def _identity(identity: Identity | None, wishes: Wishes, domain: str) -> Step:
         params={
             "EmailIdentity": domain,
             "DkimSigningAttributes": {"NextSigningKeyLength": KEY_LENGTH},
-            "Tags": [{"Key": key, "Value": value} for key, value in wishes.tags.items()],
+            "Tags": wishes.tag_list(),
         },
     )
     return Step(
@@ -55,10 +83,11 @@ def _identity(identity: Identity | None, wishes: Wishes, domain: str) -> Step:
         after="exists, signed with a 2048-bit key that SES keeps and renews",
         calls=() if identity else (create,),
         status=StepStatus.DONE if identity else StepStatus.NEEDED,
+        creates=identity is None,
     )
 
 
-def _dkim(identity: Identity) -> Step:
+def _dkim(identity: Identity, risk: str, allow: Collection[str]) -> Step:
     dkim = identity.dkim
     step = Step(
         id=f"{StepKind.DKIM}:{identity.name}",
@@ -69,20 +98,50 @@ def _dkim(identity: Identity) -> Step:
         after="signing on",
         status=StepStatus.DONE,
     )
+    easy = _ses(
+        "PutEmailIdentityDkimSigningAttributes",
+        EmailIdentity=identity.name,
+        SigningAttributesOrigin="AWS_SES",
+        SigningAttributes={"NextSigningKeyLength": KEY_LENGTH},
+    )
     if dkim.origin not in ("", "AWS_SES"):
         whose = "with your own key" if dkim.origin == "EXTERNAL" else f"with the key of {dkim.origin}"
-        return msgspec.structs.replace(step, reason=f"It is signed {whose}; that is kept.")
-    calls: tuple[Call, ...] = ()
-    if dkim.status in ("FAILED", "NOT_STARTED"):
-        calls += _ses(
-            "PutEmailIdentityDkimSigningAttributes",
-            EmailIdentity=identity.name,
-            SigningAttributesOrigin="AWS_SES",
-            SigningAttributes={"NextSigningKeyLength": KEY_LENGTH},
-        )
+        if dkim.origin == "EXTERNAL" and step.id in allow:
+            after = "signed with a key that SES keeps; unsigned until it has found the new records"
+            return msgspec.structs.replace(step, calls=easy, after=after, status=StepStatus.NEEDED)
+        return msgspec.structs.replace(step, reason=f"It is signed {whose}; that is kept. {_switch(step, dkim.origin)}")
+    calls: tuple[Call, ...] = easy if dkim.status in ("FAILED", "NOT_STARTED") else ()
     if not dkim.signing_enabled:
         calls += _ses("PutEmailIdentityDkimAttributes", EmailIdentity=identity.name, SigningEnabled=True)
-    return msgspec.structs.replace(step, calls=calls, status=StepStatus.NEEDED if calls else StepStatus.DONE)
+    prior = {"signing_enabled": dkim.signing_enabled} if calls else {}
+    needed = msgspec.structs.replace(
+        step, calls=calls, status=StepStatus.NEEDED if calls else StepStatus.DONE, prior=prior
+    )
+    return only_when_named(needed, risk, allow)
+
+
+def _switch(step: Step, origin: str) -> str:
+    """Say how to move to Easy DKIM, for who wants to: the price, and the name by which it is asked for."""
+    if origin != "EXTERNAL":
+        return ""
+    price = _UNSIGNED.format(step.id.partition(":")[2])
+    return f"To switch to Easy DKIM name it: --allow {step.id}. {price}"
+
+
+def _feedback(identity: Identity) -> Step:
+    call = _ses("PutEmailIdentityFeedbackAttributes", EmailIdentity=identity.name, EmailForwardingEnabled=False)
+    on = identity.feedback_forwarding
+    return Step(
+        id=f"{StepKind.FEEDBACK_FORWARDING}:{identity.name}",
+        kind=StepKind.FEEDBACK_FORWARDING,
+        title=f"Bounces and complaints of {identity.name} no longer mailed",
+        why="Events reach the queue, so the same news by mail is read by nobody.",
+        before="forwarded by mail" if on else "not forwarded",
+        after="not forwarded",
+        calls=call if on else (),
+        status=StepStatus.NEEDED if on else StepStatus.DONE,
+        prior={"forwarding": True} if on else {},
+    )
 
 
 def _mail_from(evidence: Evidence, identity: Identity | None, wishes: Wishes, domain: str) -> Step:
@@ -113,9 +172,8 @@ def _mail_from(evidence: Evidence, identity: Identity | None, wishes: Wishes, do
     if taken := _taken(evidence, name, wishes.region):
         reason = f"{taken} Wish for another name: set `mail_from` in sendworthy.toml."
         return msgspec.structs.replace(step, status=StepStatus.REFUSED, reason=reason)
-    return msgspec.structs.replace(
-        step, calls=_set_mail_from(domain, name, "USE_DEFAULT_VALUE"), status=StepStatus.NEEDED
-    )
+    calls = _set_mail_from(domain, name, "USE_DEFAULT_VALUE")
+    return msgspec.structs.replace(step, calls=calls, status=StepStatus.NEEDED, prior={"mail_from": ""})
 
 
 def _taken(evidence: Evidence, name: str, region: str) -> str:
@@ -157,7 +215,7 @@ def _default_configuration_set(identity: Identity | None, wishes: Wishes, domain
         reason = f"{present} is in use; it is kept. See the audit for whether its events arrive."
         return msgspec.structs.replace(step, after=present, reason=reason)
     call = _ses("PutEmailIdentityConfigurationSetAttributes", EmailIdentity=domain, ConfigurationSetName=wanted)
-    return msgspec.structs.replace(step, calls=call, status=StepStatus.NEEDED)
+    return msgspec.structs.replace(step, calls=call, status=StepStatus.NEEDED, prior={"configuration_set": ""})
 
 
 def _ses(operation: str, **params: Any) -> tuple[Call, ...]:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
 
 from sendworthy.audit.checks.events import delivery_context
-from sendworthy.audit.evidence import Caller, EventDestination, Evidence, Queue, Seen, Subscription, Topic, Unseen
+from sendworthy.audit.evidence import (
+    Caller,
+    EventDestination,
+    Evidence,
+    Queue,
+    Seen,
+    Subscription,
+    Topic,
+    Unseen,
+    UnseenKind,
+)
 from sendworthy.audit.policy import Admission, admits
 from sendworthy.audit.wishes import Wishes
+from sendworthy.provision.inventory import Inventory
 from sendworthy.provision.resource_policies import ses_is_admitted, ses_may_publish, topic_may_send, with_statement
-from sendworthy.provision.step import Call, Step, StepKind, StepStatus
+from sendworthy.provision.step import Call, Step, StepKind, StepStatus, blocked, only_when_named
 
 EVENT_TYPES = ("SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY", "RENDERING_FAILURE")
 """All that the program acts on or shows; opens and clicks need consent in many countries and are not asked for."""
@@ -23,12 +34,15 @@ RETENTION_SECONDS = "1209600"
 MAX_RECEIVES = 5
 
 
-def pipeline_steps(evidence: Evidence, wishes: Wishes) -> Iterator[Step]:
+def pipeline_steps(
+    evidence: Evidence, wishes: Wishes, inventory: Inventory | None, allow: Collection[str]
+) -> Iterator[Step]:
     """Give the steps in the order in which they can be carried out."""
     yield _suppression(evidence, wishes)
     names = tuple(dict.fromkeys(wishes.configuration_sets.values()))
     for name in names:
-        yield _configuration_set(evidence, wishes, name)
+        step = _configuration_set(evidence, wishes, name, inventory)
+        yield step if step.creates else only_when_named(step, _tls_risk(evidence, wishes, step), allow)
     if isinstance(evidence.caller, Unseen):
         yield blocked(StepKind.TOPIC, wishes.topic, "Topic and queue for events", evidence.caller)
         return
@@ -39,13 +53,6 @@ def pipeline_steps(evidence: Evidence, wishes: Wishes) -> Iterator[Step]:
     yield _subscription(evidence, wishes, account)
     for name in names:
         yield _destination(evidence, wishes, account, name)
-
-
-def blocked(kind: StepKind, subject: str, title: str, unseen: Unseen) -> Step:
-    """Give the step that is not taken because what it would change could not be seen."""
-    needs = f" ({unseen.needs})" if unseen.needs else ""
-    reason = f"Could not be looked at: {unseen.reason}{needs}."
-    return Step(id=f"{kind}:{subject}", kind=kind, title=title, status=StepStatus.BLOCKED, reason=reason)
 
 
 def _suppression(evidence: Evidence, wishes: Wishes) -> Step:
@@ -65,37 +72,73 @@ def _suppression(evidence: Evidence, wishes: Wishes) -> Step:
         after=", ".join(wanted),
         calls=_ses("PutAccountSuppressionAttributes", SuppressedReasons=list(wanted)) if missing else (),
         status=StepStatus.NEEDED if missing else StepStatus.DONE,
+        prior={"reasons": list(present)} if missing else {},
     )
 
 
-def _configuration_set(evidence: Evidence, wishes: Wishes, name: str) -> Step:
+def _configuration_set(evidence: Evidence, wishes: Wishes, name: str, inventory: Inventory | None) -> Step:
     title = f"Configuration set {name}"
     reading = evidence.configuration_set(wishes.region, name)
     if isinstance(reading, Unseen):
         return blocked(StepKind.CONFIGURATION_SET, name, title, reading)
     present = reading.value
-    calls: tuple[Call, ...] = ()
-    if present is None:
-        calls = _ses(
-            "CreateConfigurationSet",
-            ConfigurationSetName=name,
-            ReputationOptions={"ReputationMetricsEnabled": True},
-            SendingOptions={"SendingEnabled": True},
-            Tags=_tags(wishes),
-        )
-    elif not present.reputation_metrics:
-        calls = _ses("PutConfigurationSetReputationOptions", ConfigurationSetName=name, ReputationMetricsEnabled=True)
-    metrics = present is not None and present.reputation_metrics
-    before = "does not exist" if present is None else f"exists, reputation metrics {'on' if metrics else 'off'}"
-    return Step(
+    step = Step(
         id=f"{StepKind.CONFIGURATION_SET}:{name}",
         kind=StepKind.CONFIGURATION_SET,
         title=title,
         why="One set for each stream of mail keeps their events and their reputation apart.",
-        before=before,
-        after="exists, reputation metrics on",
+        before="does not exist",
+        after=f"exists, reputation metrics on, TLS {wishes.tls_policy.lower()}",
+        status=StepStatus.NEEDED,
+        creates=True,
+    )
+    if present is None:
+        create = _ses(
+            "CreateConfigurationSet",
+            ConfigurationSetName=name,
+            DeliveryOptions={"TlsPolicy": wishes.tls_policy},
+            ReputationOptions={"ReputationMetricsEnabled": True},
+            SendingOptions={"SendingEnabled": True},
+            Tags=wishes.tag_list(),
+        )
+        return msgspec.structs.replace(step, calls=create)
+    calls: tuple[Call, ...] = ()
+    prior: dict[str, Any] = {}
+    if not present.reputation_metrics:
+        calls += _ses("PutConfigurationSetReputationOptions", ConfigurationSetName=name, ReputationMetricsEnabled=True)
+        prior["reputation_metrics"] = False
+    if wishes.tls_policy == "REQUIRE" and present.tls_policy != "REQUIRE":
+        options = inventory.delivery_options.get(name) if inventory else None
+        if not isinstance(options, Seen):
+            unseen = options or Unseen(kind=UnseenKind.NOT_READ, reason="its delivery options were not read")
+            return blocked(StepKind.CONFIGURATION_SET, name, title, unseen)
+        # The call sets all delivery options at once: what it is not given, it clears.
+        calls += _ses(
+            "PutConfigurationSetDeliveryOptions",
+            ConfigurationSetName=name,
+            **{**options.value, "TlsPolicy": "REQUIRE"},
+        )
+        prior["delivery_options"] = dict(options.value)
+    metrics, tls = "on" if present.reputation_metrics else "off", (present.tls_policy or "optional").lower()
+    return msgspec.structs.replace(
+        step,
+        before=f"exists, reputation metrics {metrics}, TLS {tls}",
+        after=step.after if calls else f"exists, reputation metrics on, TLS {tls}",
         calls=calls,
         status=StepStatus.NEEDED if calls else StepStatus.DONE,
+        creates=False,
+        prior=prior,
+    )
+
+
+def _tls_risk(evidence: Evidence, wishes: Wishes, step: Step) -> str:
+    """Say what hurts about requiring TLS where mail is going out already; nothing where none is."""
+    account = evidence.account(wishes.region)
+    live = isinstance(account, Unseen) or account.value.sent_last_24_hours > 0
+    return (
+        "Mail that goes out by this set to hosts without TLS would bounce."
+        if live and "delivery_options" in step.prior
+        else ""
     )
 
 
@@ -119,7 +162,10 @@ def _topic(evidence: Evidence, wishes: Wishes, caller: Caller) -> Step:
     if policy is None:
         return msgspec.structs.replace(step, status=StepStatus.BLOCKED, reason="The topic's policy cannot be read.")
     calls = _topic_calls(present, wishes, arn, policy, caller)
-    return msgspec.structs.replace(step, calls=calls, status=StepStatus.NEEDED if calls else StepStatus.DONE)
+    if not calls:
+        return step
+    prior = {"signature_version": present.signature_version} if present else {}
+    return msgspec.structs.replace(step, calls=calls, status=StepStatus.NEEDED, creates=present is None, prior=prior)
 
 
 def _topic_before(present: Topic | None, caller: Caller) -> str:
@@ -132,7 +178,7 @@ def _topic_before(present: Topic | None, caller: Caller) -> str:
 def _topic_calls(present: Topic | None, wishes: Wishes, arn: str, policy: str, caller: Caller) -> tuple[Call, ...]:
     if present is None:
         attributes = {"Policy": policy, "SignatureVersion": "2"}
-        params = {"Name": wishes.topic, "Attributes": attributes, "Tags": _tags(wishes)}
+        params = {"Name": wishes.topic, "Attributes": attributes, "Tags": wishes.tag_list()}
         return (Call(service="sns", operation="CreateTopic", params=params),)
     changes: list[tuple[str, str]] = []
     if not ses_is_admitted(present.policy, arn, caller.account_id):
@@ -166,6 +212,7 @@ def _dead_letter_queue(evidence: Evidence, wishes: Wishes, caller: Caller) -> St
         after="exists",
         calls=() if reading.value else create,
         status=StepStatus.DONE if reading.value else StepStatus.NEEDED,
+        creates=reading.value is None,
     )
 
 
@@ -196,7 +243,7 @@ def _queue(evidence: Evidence, wishes: Wishes, caller: Caller) -> Step:
         attributes = {"MessageRetentionPeriod": RETENTION_SECONDS, "Policy": policy, "RedrivePolicy": redrive}
         params: dict[str, Any] = {"QueueName": wishes.queue, "Attributes": attributes, "tags": dict(wishes.tags)}
         create = Call(service="sqs", operation="CreateQueue", params=params)
-        return msgspec.structs.replace(step, calls=(create,), status=StepStatus.NEEDED)
+        return msgspec.structs.replace(step, calls=(create,), status=StepStatus.NEEDED, creates=True)
     changes = {} if _admits(present, topic_arn) else {"Policy": policy}
     if not present.redrive_policy:
         changes["RedrivePolicy"] = redrive
@@ -205,7 +252,8 @@ def _queue(evidence: Evidence, wishes: Wishes, caller: Caller) -> Step:
     change = Call(
         service="sqs", operation="SetQueueAttributes", params={"QueueUrl": present.url, "Attributes": changes}
     )
-    return msgspec.structs.replace(step, calls=(change,), status=StepStatus.NEEDED)
+    prior = {"redrive_policy": present.redrive_policy}
+    return msgspec.structs.replace(step, calls=(change,), status=StepStatus.NEEDED, prior=prior)
 
 
 def _admits(queue: Queue, topic_arn: str) -> bool:
@@ -260,7 +308,7 @@ def _subscription(evidence: Evidence, wishes: Wishes, caller: Caller) -> Step:
         "ReturnSubscriptionArn": True,
     }
     subscribe = Call(service="sns", operation="Subscribe", params=params)
-    return msgspec.structs.replace(step, calls=(subscribe,), status=StepStatus.NEEDED)
+    return msgspec.structs.replace(step, calls=(subscribe,), status=StepStatus.NEEDED, creates=True)
 
 
 def _our_subscription(topic: Topic | None, queue_arn: str) -> Subscription | None:
@@ -313,7 +361,8 @@ def _destination(evidence: Evidence, wishes: Wishes, caller: Caller, owner: str)
             "SnsDestination": {"TopicArn": arn},
         },
     )
-    return msgspec.structs.replace(step, calls=call, status=StepStatus.NEEDED)
+    prior = {"matching": list(named.matching), "enabled": named.enabled} if named else {}
+    return msgspec.structs.replace(step, calls=call, status=StepStatus.NEEDED, creates=named is None, prior=prior)
 
 
 def _order_of(kind: str) -> tuple[int, str]:
@@ -322,7 +371,3 @@ def _order_of(kind: str) -> tuple[int, str]:
 
 def _ses(operation: str, **params: Any) -> tuple[Call, ...]:
     return (Call(service="sesv2", operation=operation, params=params),)
-
-
-def _tags(wishes: Wishes) -> list[Mapping[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in wishes.tags.items()]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from sendworthy.audit.report.text import printable
 from sendworthy.provision.dns import table
 from sendworthy.provision.plan import Plan
-from sendworthy.provision.step import Step, StepStatus
+from sendworthy.provision.route53 import Change, Publication
+from sendworthy.provision.step import Step, StepKind, StepStatus
 from sendworthy.provision.zone import zone_text
 
 
@@ -53,9 +54,49 @@ def _lines(plan: Plan, *, calls: bool, zone: bool) -> Iterator[str]:
     yield _counts(plan)
 
 
+def publication_text(publication: Publication, zone: str) -> str:
+    """Give what is to be changed in a Route 53 zone: each record set before and after, and what is left alone."""
+    lines = [f"Will be changed in the Route 53 zone {zone}:"] if publication.changes else []
+    lines += [f"  {line}" for change in publication.changes for line in _change(change)]
+    if publication.present:
+        lines.append(f"There already: {len(publication.present)} records.")
+    if publication.refused:
+        lines.append(f"Not touched in {zone}; yours to decide:")
+        lines += [f"  {record}: {why}" for record, why in publication.refused.items()]
+    return "\n".join(printable(line) for line in lines) + "\n"
+
+
+def _change(change: Change) -> Iterator[str]:
+    present = change.after or change.before
+    assert present is not None  # noqa: S101 - a change from nothing to nothing is none
+    before = ", ".join(change.before.values) if change.before else "nothing"
+    after = ", ".join(change.after.values) if change.after else "nothing"
+    yield f"{present.type} {present.name}: {before} -> {after}"
+
+
+def take_back_text(plan: Plan, zones: Mapping[str, Publication], *, calls: bool = False) -> str:
+    """Give what is taken back at AWS and in Route 53, and what is kept and why."""
+    lines = [f"Taking back in {plan.region}"]
+    if plan.to_carry_out:
+        lines += ["", "Will be taken back at AWS:"]
+        lines += [line for step in plan.to_carry_out for line in _step(step, calls=calls)]
+    kept = plan.with_status(StepStatus.REFUSED)
+    if kept:
+        lines += ["", "Kept, because it is in use:"]
+        lines += [f"  {step.title}: {step.reason}" for step in kept]
+    for zone_id, publication in zones.items():
+        if publication.changes or publication.refused:
+            lines += ["", *publication_text(publication, zone_id).rstrip("\n").splitlines()]
+    if any(step.kind is StepKind.IDENTITY for step in plan.to_carry_out):
+        lines += ["", "DNS records that you published yourself are yours to take out."]
+    return "\n".join(printable(line) for line in lines) + "\n"
+
+
 def _step(step: Step, *, calls: bool) -> Iterator[str]:
     yield f"  {step.title}"
     yield f"    {step.before} -> {step.after}"
+    if step.reason:
+        yield f"    {step.reason}"
     if calls:
         for call in step.calls:
             params = msgspec.json.encode(call.params, order="deterministic").decode()

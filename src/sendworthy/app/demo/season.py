@@ -26,6 +26,8 @@ TICK_SECONDS = 0.5
 _CUSTOMERS = 1500
 _OVER = 60
 """How many messages of the first days are handed over beyond the day's quota."""
+_SILENCES = 10
+"""How many long polls of a second may come to nothing before outcomes count as lost."""
 _DAY = timedelta(hours=24)
 _MORNING = timedelta(hours=24, minutes=2)
 """From one day's hand-over to the next: the governor counts by the minute, and lets a day go a minute late."""
@@ -127,16 +129,20 @@ async def _work_off(running: Station, world: World, *, began: datetime, tell: Te
 
 
 async def _take_events(running: Station, *, drain: bool) -> None:
+    """Take in what the queue holds; with `drain`, until every message sent has an outcome or the queue stays silent."""
     for intake in running.intakes:
-        while (await intake.step()).received and drain:
-            pass
+        await intake.step()
+    silent = 0
+    while drain and silent < _SILENCES and (await running.store.counts()).of(Status.SENT):
+        received = [(await intake.step(wait_seconds=1)).received for intake in running.intakes]
+        silent = 0 if any(received) else silent + 1
 
 
 async def _measured(
     running: Station, world: World, *, began: datetime, handed: int, waited: int, rate: float
 ) -> Season:
     from_then = began.replace(microsecond=0)  # the outbox dates by the millisecond
-    outbox = [one for one in await world.outbox(limit=10_000) if datetime.fromisoformat(one["at"]) >= from_then]
+    outbox = [one for one in await world.outbox(limit=100_000) if datetime.fromisoformat(one["at"]) >= from_then]
     times = sorted(datetime.fromisoformat(one["at"]) for one in outbox)
     tags = Counter(one["tags"][DELIVERY_TAG][0] for one in outbox)
     per_address = Counter(one["to"][0] for one in outbox)

@@ -20,7 +20,7 @@ def summary(journey: Journey, *, seconds: float) -> Iterator[str]:
     assert first and last and season and drilled  # noqa: S101, PT018 - a journey that ended well has been everywhere
     yield "Summary, measured in this run"
     failed, left = first.counts[Verdict.FAIL], last.counts[Verdict.FAIL]
-    yield f"  Look           {failed} findings failed at first, {left} after fitting out: the sandbox itself"
+    yield f"  Look           {failed} findings failed at first, {left} after fitting out, of which none is in the way"
     yield f"  Fit out        {journey.steps} steps at AWS, {journey.records} DNS records, a second plan empty"
     longest = max(drilled.longest_seconds(kind) for kind in TrialKind)
     yield (

@@ -118,6 +118,8 @@ async def started(*, ready_within_seconds: float = 30.0) -> AsyncIterator[World]
         "--port=0",
         "--dns-port=0",
         "--web-port=0",
+        "--smtp-port=0",
+        "--outbox-limit=100000",
         "--clock-factor=0",
         "--queues-on-wall-time",
         "--json",

@@ -1,0 +1,1 @@
+"""The set-up of a plan in the languages of other tools. Pure."""
