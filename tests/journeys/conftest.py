@@ -33,6 +33,7 @@ class Simulator:
     http: str
     dns: str
     web: str
+    smtp: str
 
     def admin(self, door: str, body: object = None, *, method: str | None = None) -> Any:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
@@ -98,7 +99,17 @@ class Person:
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "sendworthy", "simulator", "--port=0", "--dns-port=0", "--web-port=0", "--json"],
+        [
+            sys.executable,
+            "-m",
+            "sendworthy",
+            "simulator",
+            "--port=0",
+            "--dns-port=0",
+            "--web-port=0",
+            "--smtp-port=0",
+            "--json",
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -125,6 +136,7 @@ def person(tmp_path: Path, simulator: Simulator) -> Iterator[Person]:
         "SENDWORTHY_SES_DOMAINS": "fernhill.test",
         "SENDWORTHY_SENDER_WEBSITE": "http://fernhill.test",
         "SENDWORTHY_GATEWAY_HTTP": f"127.0.0.1:{free_port()}",
+        "SENDWORTHY_GATEWAY_SMTP": f"127.0.0.1:{free_port()}",
     }
     someone = Person(folder=tmp_path, simulator=simulator, environ=environ)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sendworthy.audit.profile import Stream
 from sendworthy.pacing.governor import Policy, Quota, State
 from sendworthy.store import Lane, Store
 from sendworthy.store.values import Claim, NewDelivery, NewMessage
+from tests.postgres import Server, a_database, a_server
 
 LANE = Lane(region="eu-west-1")
 OPEN_POLICY = Policy(burst_seconds=10, reserve=0)
@@ -34,10 +35,17 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    assert request.param == "sqlite"
-    return f"sqlite:///{tmp_path / 'sendworthy.db'}"
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sendworthy.db'}"
+    return await a_database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

@@ -80,6 +80,7 @@ async def test_an_event_moves_its_delivery_by_our_tag_and_writes_the_ledger(
 async def test_an_event_settles_an_uncertain_delivery_and_gives_it_its_ses_id(
     store: Store,
     claim: Claim,
+    clock: Clock,
     make_message: Callable[..., NewMessage],
     open_account: Callable[..., Awaitable[State]],
 ) -> None:
@@ -87,7 +88,8 @@ async def test_an_event_settles_an_uncertain_delivery_and_gives_it_its_ses_id(
     await store.accept(make_message())
     batch = await store.claim(claim)
     assert len(batch.outgoing) == 1
-    assert await store.recover(all_leases=True) == 1
+    clock.advance(claim.lease_seconds + 1)
+    assert await store.recover() == 1
     assert await status_of(store, "m1-0") is Status.UNCERTAIN
     await store.record_events([an_event(EventKind.SEND, delivery_id="m1-0", ses_message_id="ses-9")], source="test")
     found, _ = await store.deliveries()

@@ -280,3 +280,25 @@ async def test_control_plane_turns_are_a_second_apart(store: Store, clock: Clock
     assert await store.control_turn("ses", "us-east-1") == 0
     clock.advance(60)
     assert await store.control_turn("ses", "eu-west-1") == 0
+
+
+async def test_mail_does_not_wait_for_a_clock_that_was_set_back(
+    store: Store, claim: Claim, clock: Clock, make_message: Make, open_account: OpenAccount
+) -> None:
+    await open_account()
+    await store.accept(make_message("a@example.org"))
+    await store.accept(make_message("b@example.org"))
+    await store.accept(make_message("lost@example.org"))
+    await store.accept(make_message("later@example.org", send_at=clock() + timedelta(hours=2)))
+    [out] = (await store.claim(replace(claim, limit=1))).outgoing
+    await keep(store, claim, answer(out, Status.DEFERRED, due_at=clock() + timedelta(seconds=30), reason="unavailable"))
+    [lost] = (await store.claim(replace(claim, limit=1))).outgoing
+    clock.advance(-86_400)
+    assert (await store.claim(claim)).outgoing == ()
+    assert await store.recover() == 1
+    assert (await statuses(store))[lost.delivery_id] is Status.UNCERTAIN
+    first = await store.claim(claim)  # the pace is a second of the old clock's: one burst is waited for, not a day
+    clock.advance(first.wait_seconds or 0)
+    clock.advance(1)
+    found = {again.recipient for again in (await store.claim(claim)).outgoing}
+    assert found == {"a@example.org", "b@example.org", "lost@example.org"} - {lost.recipient}

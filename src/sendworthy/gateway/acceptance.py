@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from sendworthy.audit.profile import Stream
 from sendworthy.compliance import bulk_mail
+from sendworthy.compliance.unsubscribe import TOPIC_TAG
+from sendworthy.compliance.way_out import WayOut
 from sendworthy.errors import InvalidMessage, SendRefused
+from sendworthy.gateway.asked import Asked, read_asked
 from sendworthy.mail.address import Address
-from sendworthy.mail.event import DELIVERY_TAG
 from sendworthy.mail.mime import Attachment, Simple, compose, one_address, open_raw, read_tags
 from sendworthy.store.values import NewDelivery, NewMessage
 
@@ -36,20 +38,36 @@ _NOT_CARRIED = (
     "ConfigurationOverrides",
 )
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_KEY_HEADER = "x-sendworthy-idempotency-key"
 _SET_HEADER = "x-ses-configuration-set"
 _TAGS_HEADER = "x-ses-message-tags"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Who sends, and by which call. `message_id` will be the answer; `invocation_id` is the SDK's, empty if none."""
+    """Who sends, and by which call. `message_id` will be the answer; `invocation_id` is the SDK's, empty if none.
+
+    `domains` are those that the From may be in, with their subdomains (any, when empty); `ses_headers` says whether
+    X-SES-* headers steer anything. They are struck out in any case. `way_out` is written into bulk mail that has none.
+    """
 
     access_key_id: str
     stream: Stream
     message_id: str
     invocation_id: str
     at: datetime
+    domains: tuple[str, ...] = ()
+    ses_headers: bool = True
+    most_recipients: int = MOST_RECIPIENTS
+    most_bytes: int = MOST_BYTES
+    way_out: WayOut | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A message to keep, and what the caller asked beside it."""
+
+    message: NewMessage
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,32 +78,32 @@ class _Mime:
     recipients: tuple[Address, ...]
     headers: tuple[tuple[str, str], ...]
     struck: Mapping[str, str]
+    authors: tuple[Address, ...]
 
 
-def read_send_email(params: Mapping[str, Any], origin: Origin) -> NewMessage:
+def read_send_email(params: Mapping[str, Any], origin: Origin, *, mark: str = "", envelope_from: str = "") -> Read:
     """Turn the parameters of SES v2's SendEmail, as `wire.Service.parse` gives them, into a message to keep.
 
-    Raises InvalidMessage (the caller's mistake) and SendRefused (a rule of ours).
+    A template must have become Simple content before. `mark` is the fingerprint of the call that these parameters were
+    made from, if it was another; `envelope_from` the MAIL FROM of SMTP. Raises InvalidMessage (the caller's mistake)
+    and SendRefused (a rule of ours).
     """
     for name in _NOT_CARRIED:
-        if name in params:
+        if name in params and not _changes_nothing(name, params):
             raise InvalidMessage(f"{name} is not supported by this gateway.", "Leave it out.")
     content = params["Content"]
     kinds = [kind for kind in ("Simple", "Raw", "Template") if kind in content]
     if len(kinds) != 1:
         raise InvalidMessage("Content must hold exactly one of Simple, Raw and Template.", "Give one.")
-    if kinds == ["Template"]:
-        raise InvalidMessage("Template content is not supported by this gateway.", "Send Simple or Raw content.")
     mime = _simple(params, content["Simple"], origin) if kinds == ["Simple"] else _raw(params, content["Raw"])
-    if not mime.recipients:
-        raise InvalidMessage("The message has no recipient.", "Give a Destination, or To, Cc or Bcc in the message.")
-    if len(mime.recipients) > MOST_RECIPIENTS:
-        raise InvalidMessage(f"Recipient count exceeds {MOST_RECIPIENTS}.", "Split the message.")
-    if len(mime.raw) > MOST_BYTES:
-        raise InvalidMessage(f"Message length is more than {MOST_BYTES} bytes long.", "Send less.")
-    if origin.stream is Stream.MARKETING and (refusal := bulk_mail(mime.headers)):
-        raise SendRefused(f"{refusal.why} ({refusal.rule})", refusal.fix)
-    return NewMessage(
+    _check_size(mime, origin)
+    authors = (*mime.authors, one_address(envelope_from)[1]) if envelope_from else mime.authors
+    _check_authors(authors, origin)
+    struck = mime.struck if origin.ses_headers else {}
+    asked = read_asked(mime.struck, _given_tags(params.get("EmailTags", ()), struck.get(_TAGS_HEADER, "")), origin.at)
+    if origin.stream is Stream.MARKETING:
+        mime = _with_way_out(mime, origin, asked.topic)
+    message = NewMessage(
         id=origin.message_id,
         access_key_id=origin.access_key_id,
         stream=origin.stream,
@@ -93,11 +111,64 @@ def read_send_email(params: Mapping[str, Any], origin: Origin) -> NewMessage:
         subject=mime.subject,
         raw=mime.raw,
         deliveries=_deliveries(mime.recipients, origin.message_id),
-        configuration_set=params.get("ConfigurationSetName") or mime.struck.get(_SET_HEADER, ""),
-        tags=_tags(params.get("EmailTags", ()), mime.struck.get(_TAGS_HEADER, "")),
-        invocation_id=_invocation(mime.struck, origin),
-        fingerprint=fingerprint(params),
+        configuration_set=params.get("ConfigurationSetName") or struck.get(_SET_HEADER, ""),
+        tags=_checked_tags(asked.tags) | ({TOPIC_TAG: asked.topic} if asked.topic else {}),
+        invocation_id=_token(asked.idempotency_key, origin),
+        fingerprint=mark or fingerprint(params),
+        priority=asked.priority,
+        send_at=asked.send_at,
+        expires_at=asked.expires_at,
     )
+    return Read(message=message, asked=asked)
+
+
+def _changes_nothing(name: str, params: Mapping[str, Any]) -> bool:
+    """Say whether a parameter asks for what happens anyhow: feedback goes to the From address by default."""
+    if name != "FeedbackForwardingEmailAddress" or not params.get("FromEmailAddress"):
+        return False
+    return one_address(params[name])[1].key == one_address(params["FromEmailAddress"])[1].key
+
+
+def _with_way_out(mime: _Mime, origin: Origin, topic: str) -> _Mime:
+    """Give bulk mail its way out where we can, and refuse what still has none."""
+    if origin.way_out is not None:
+        deliveries = _deliveries(mime.recipients, origin.message_id)
+        added = origin.way_out.add(
+            mime.raw,
+            mime.headers,
+            addresses=tuple(one.key for one in deliveries),
+            stream=origin.stream,
+            topic=topic,
+            delivery_id=deliveries[0].id,
+        )
+        if added is not None:
+            mime = replace(mime, raw=added.raw, headers=added.headers)
+            _check_size(mime, origin)
+    if refusal := bulk_mail(mime.headers):
+        raise SendRefused(f"{refusal.why} ({refusal.rule})", refusal.fix)
+    return mime
+
+
+def _check_size(mime: _Mime, origin: Origin) -> None:
+    if not mime.recipients:
+        raise InvalidMessage("The message has no recipient.", "Give a Destination, or To, Cc or Bcc in the message.")
+    if len(mime.recipients) > origin.most_recipients:
+        raise InvalidMessage(f"Recipient count exceeds {origin.most_recipients}.", "Split the message.")
+    if len(mime.raw) > origin.most_bytes:
+        raise InvalidMessage(f"Message length is more than {origin.most_bytes} bytes long.", "Send less.")
+
+
+def _check_authors(authors: Iterable[Address], origin: Origin) -> None:
+    for author in authors:
+        if not origin.domains or any(_is_within(author.domain, domain) for domain in origin.domains):
+            continue
+        raise SendRefused(
+            f"This key may not send from {author.domain}.", f"It may send from: {', '.join(origin.domains)}."
+        )
+
+
+def _is_within(domain: str, allowed: str) -> bool:
+    return domain == allowed or domain.endswith(f".{allowed}")
 
 
 def fingerprint(params: Mapping[str, Any]) -> str:
@@ -157,6 +228,7 @@ def _simple(params: Mapping[str, Any], content: Mapping[str, Any], origin: Origi
         recipients=_destination(destination),
         headers=tuple(headers),
         struck=struck,
+        authors=(sender, *_senders(headers)),
     )
 
 
@@ -170,7 +242,13 @@ def _raw(params: Mapping[str, Any], content: Mapping[str, Any]) -> _Mime:
         recipients=_destination(params.get("Destination", {})) or opened.recipients,
         headers=opened.headers,
         struck=opened.struck,
+        authors=(sender, opened.sender, *_senders(opened.headers)),
     )
+
+
+def _senders(headers: Iterable[tuple[str, str]]) -> list[Address]:
+    """Give whom a Sender header names: it, too, tells readers who wrote (RFC 5322 section 3.6.2)."""
+    return [one_address(value)[1] for name, value in headers if name.lower() == "sender"]
 
 
 def _destination(destination: Mapping[str, Any]) -> tuple[Address, ...]:
@@ -203,26 +281,22 @@ def _is_ours(name: str) -> bool:
     return name.lower().startswith(("x-ses-", "x-sendworthy-"))
 
 
-def _tags(given: Iterable[Mapping[str, str]], header: str) -> dict[str, str]:
-    tags = read_tags(header) | {tag["Name"]: tag["Value"] for tag in given}
+def _given_tags(given: Iterable[Mapping[str, str]], header: str) -> dict[str, str]:
+    """Merge the tags of the header with those of the parameters, which win."""
+    return read_tags(header) | {tag["Name"]: tag["Value"] for tag in given}
+
+
+def _checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
     for name, value in tags.items():
         if not _TAG.fullmatch(name) or not _TAG.fullmatch(value):
             raise InvalidMessage(
                 "A message tag may hold only letters, digits, '_' and '-', at most 256 of them.", "Change the tag."
             )
-        if name == DELIVERY_TAG:
-            raise InvalidMessage(f"The message tag {DELIVERY_TAG} is set by this gateway.", "Leave it out.")
-    return tags
+    return dict(tags)
 
 
-def _invocation(struck: Mapping[str, str], origin: Origin) -> str:
+def _token(idempotency_key: str, origin: Origin) -> str:
     """Choose what marks a repeat: the caller's own key rather than the SDK's id."""
-    for name in struck:
-        if name.startswith("x-sendworthy-") and name != _KEY_HEADER:
-            raise InvalidMessage(f"The header {name} is not supported by this gateway.", "Leave it out.")
-    chosen = struck.get(_KEY_HEADER, "")
-    if len(chosen) > 256:
-        raise InvalidMessage("The idempotency key is longer than 256 characters.", "Shorten it.")
-    if chosen:
-        return f"key:{chosen}"
+    if idempotency_key:
+        return f"key:{idempotency_key}"
     return f"sdk:{origin.invocation_id}" if origin.invocation_id else ""

@@ -10,7 +10,7 @@ from sendworthy.clients.aws import Aws
 from sendworthy.pacing import governor
 from sendworthy.pacing.governor import Quota, State
 from sendworthy.store.store import Store
-from sendworthy.store.values import Lane
+from sendworthy.store.values import Fence, Lane
 
 
 def read_quota(account: dict[str, Any], now: datetime) -> Quota:
@@ -27,16 +27,21 @@ def read_quota(account: dict[str, Any], now: datetime) -> Quota:
     )
 
 
-async def refresh_account(aws: Aws, store: Store, lane: Lane, *, now: Callable[[], datetime]) -> State:
+async def refresh_account(
+    aws: Aws, store: Store, lane: Lane, *, now: Callable[[], datetime], fence: Fence | None = None
+) -> State:
     """Ask GetAccount and keep its answer; mail that waited for what has now changed becomes due at once.
 
-    Raises what Aws.call raises, and StoreUnavailable. The old reading then stays in force.
+    Raises what Aws.call raises, StoreUnavailable, and Superseded when `fence` is void by then. The old reading then
+    stays in force.
     """
     before = await store.governor(lane)
     asked = before.granted if before else 0
     answer = await aws.call("sesv2", "GetAccount", region=lane.region)
     quota = read_quota(answer, now())
-    state = await store.change_governor(lane, lambda known: governor.read(known, quota, granted_when_asked=asked))
+    state = await store.change_governor(
+        lane, lambda known: governor.read(known, quota, granted_when_asked=asked), fence=fence
+    )
     if quota.production and not (before and before.quota.production):
         await store.release("sandboxed")
     if before and before.breaker and not state.breaker:

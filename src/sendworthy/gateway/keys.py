@@ -20,12 +20,25 @@ _LOOK_AGAIN = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A gateway key with its secret, and the stream that all its mail belongs to."""
+    """A gateway key with its secret, the stream that all its mail belongs to, and what it may do.
+
+    `domains` are those that its From may be in, with their subdomains (any, when empty). `rate_share` is the part of
+    MaxSendRate that it may use (0 to 1), `daily_cap` its recipients in any 24 hours; None for no limit of its own.
+    `ses_headers` says whether X-SES-* headers in its mail steer anything.
+    """
 
     access_key_id: str
     secret: str = field(repr=False)
     name: str
     stream: Stream
+    domains: tuple[str, ...] = ()
+    rate_share: float | None = None
+    daily_cap: int | None = None
+    ses_headers: bool = True
+
+
+NOBODY = Key(access_key_id="", secret="0" * 60, name="", stream=Stream.TRANSACTIONAL)
+"""Whose signature is checked when there is no such key, so that the time it takes does not tell."""
 
 
 def key_file(database: Path) -> Path:
@@ -93,13 +106,26 @@ class Keys:
         self._known: dict[str, Key] = {}
         self._good_until: datetime | None = None
 
-    async def create(self, name: str, *, stream: Stream) -> Key:
+    async def create(
+        self,
+        name: str,
+        *,
+        stream: Stream,
+        domains: tuple[str, ...] = (),
+        rate_share: float | None = None,
+        daily_cap: int | None = None,
+        ses_headers: bool = True,
+    ) -> Key:
         """Make a key for an application. Its secret is told here and nowhere else."""
         key = Key(
             access_key_id=f"AKSW{self._random_bytes(8).hex().upper()}",
             secret=self._random_bytes(30).hex(),
             name=name,
             stream=stream,
+            domains=domains,
+            rate_share=rate_share,
+            daily_cap=daily_cap,
+            ses_headers=ses_headers,
         )
         await self.add(key)
         return key
@@ -112,6 +138,10 @@ class Keys:
             stream=key.stream,
             sealed_secret=self._seal.seal(key.secret),
             created_at=self._now(),
+            domains=key.domains,
+            rate_share=key.rate_share,
+            daily_cap=key.daily_cap,
+            ses_headers=key.ses_headers,
         )
         await self._store.add_key(kept)
         self._good_until = None
@@ -139,4 +169,13 @@ class Keys:
 
     def _unsealed(self, key: StoredKey) -> Key:
         secret = self._seal.open(key.sealed_secret)
-        return Key(access_key_id=key.access_key_id, secret=secret, name=key.name, stream=key.stream)
+        return Key(
+            access_key_id=key.access_key_id,
+            secret=secret,
+            name=key.name,
+            stream=key.stream,
+            domains=key.domains,
+            rate_share=key.rate_share,
+            daily_cap=key.daily_cap,
+            ses_headers=key.ses_headers,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -66,16 +66,37 @@ def answered(out: Outgoing, answer: Answer, *, now: datetime, retry: Retry, rand
         case AnswerKind.SANDBOXED:
             return told(Status.DEFERRED, wait=retry.sandbox_seconds, burns=False, counted=False)
         case AnswerKind.UNAVAILABLE:
-            if (now - out.accepted_at).total_seconds() >= retry.give_up_seconds:
-                return told(Status.EXPIRED, counted=False)
-            most = min(retry.most_seconds, retry.first_seconds * 2 ** min(out.attempts, 30))
-            return told(Status.DEFERRED, wait=most * random(), counted=False)
+            patience = _patience(out, answer, now, retry, random)
+            burns = not answer.whole_account
+            return told(
+                Status.EXPIRED if patience is None else Status.DEFERRED, wait=patience, burns=burns, counted=False
+            )
         case _:
             assert_never(kind)
 
 
-def learn(answers: Sequence[Answer], *, now: datetime, policy: Policy) -> Callable[[State], State]:
-    """Say what the governor learns from some answers; a sign that SES takes mail outweighs an older one that not."""
+def _patience(out: Outgoing, answer: Answer, now: datetime, retry: Retry, random: Callable[[], float]) -> float | None:
+    """Give the seconds to wait, None when the delivery has been tried for long enough."""
+    if answer.whole_account:  # no fault of this message: it loses no patience by it, and the breaker keeps it back
+        return retry.first_seconds * (1 + random())
+    if (now - out.accepted_at).total_seconds() >= retry.give_up_seconds:
+        return None
+    most = min(retry.most_seconds, retry.first_seconds * 2 ** min(out.attempts, 30))
+    return float(most * random())
+
+
+UNANSWERED = "unanswered"
+"""The breaker's word when SES takes calls and answers none."""
+
+MOST_UNANSWERED = 5
+"""After so many lost answers in a row nothing more is put in doubt; one message tries whether SES answers again."""
+
+
+def learn(answers: Sequence[Answer], *, now: datetime, policy: Policy, unanswered: int = 0) -> Callable[[State], State]:
+    """Say what the governor learns from some answers; a sign that SES takes mail outweighs an older one that not.
+
+    `unanswered` is how many answers in a row were lost, these included.
+    """
     kinds = {answer.kind for answer in answers}
     broken = [answer for answer in answers if answer.whole_account]
     at = now.timestamp()
@@ -85,6 +106,8 @@ def learn(answers: Sequence[Answer], *, now: datetime, policy: Policy) -> Callab
             state = governor.mended(state)
         elif broken:
             state = governor.broken(state, broken[0].kind, at, policy)
+        elif unanswered >= MOST_UNANSWERED:
+            state = governor.broken(state, UNANSWERED, at, policy)
         if AnswerKind.THROTTLED_RATE in kinds:
             state = governor.throttled(state, at, policy)
         if AnswerKind.THROTTLED_DAY in kinds:
@@ -92,3 +115,12 @@ def learn(answers: Sequence[Answer], *, now: datetime, policy: Policy) -> Callab
         return state
 
     return by
+
+
+def closed_sets(pairs: Iterable[tuple[Outgoing, Answer]]) -> dict[str, str]:
+    """Give the configuration sets that SES says are paused, each with SES's words."""
+    return {
+        out.configuration_set: answer.text
+        for out, answer in pairs
+        if answer.kind is AnswerKind.PAUSED and not answer.whole_account and out.configuration_set
+    }

@@ -30,9 +30,9 @@ class Reads:
         self._kept: dict[str, tuple[datetime, dict[str, Any]]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def answer(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Give AWS's answer to one of OPERATIONS. Raises ProviderError."""
-        key = f"{operation} {sorted(params.items())!r}"
+    async def answer(self, operation: str, params: dict[str, Any], *, service: str = "sesv2") -> dict[str, Any]:
+        """Give AWS's answer to a read of one of its two mail APIs (`sesv2`, `ses`). Raises ProviderError."""
+        key = f"{service} {operation} {sorted(params.items())!r}"
         async with self._locks.setdefault(key, asyncio.Lock()):
             found = self._kept.get(key)
             if found is not None and self._now() < found[0]:
@@ -40,7 +40,7 @@ class Reads:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
                 self._locks = {key: self._locks[key]}
-            answer = await self._aws.call("sesv2", operation, **params)
+            answer = await self._aws.call(service, operation, **params)
             self._kept[key] = (self._now() + self._for, answer)
             return answer
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sendworthy.clients.ses_send import Answer, Parcel
 from sendworthy.errors import StoreUnavailable
-from sendworthy.gateway.outcome import Retry, answered, learn
+from sendworthy.gateway.outcome import Retry, answered, closed_sets, learn
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy, Reason
 from sendworthy.store.faults import Fault, no_fault
 from sendworthy.store.store import Store
-from sendworthy.store.values import Answered, Batch, Claim, Lane, Outgoing
+from sendworthy.store.values import Answered, Batch, Claim, Lane, Outgoing, PauseScope
 
 Sleep = Callable[[float], Awaitable[None]]
+
+AGAIN_TAG = "sendworthy-again"
+"""On a message that an earlier attempt may already have brought to SES: this many attempts were in doubt."""
+
+_PAUSED_SET = timedelta(minutes=1)
+"""For so long a configuration set that SES says is paused is left alone; then one message asks again."""
 
 
 class Sender(Protocol):
@@ -46,12 +52,41 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`batch` deliveries to a claim, `in_flight` calls to SES at once, `lease_seconds` to answer a claim."""
+    """`batch` deliveries to a claim, `in_flight` calls to SES at once, `lease_seconds` to answer a claim.
+
+    `urgent_share` of the calls is kept for urgent mail, so that bulk mail to a slow SES never fills every place. Bodies
+    in flight take at most `most_bytes`, or one message. New mail is looked for every `poll_seconds`, and every
+    `shared_poll_seconds` where other processes accept it.
+    """
 
     batch: int = 100
     in_flight: int = 200
     lease_seconds: float = 300.0
     poll_seconds: float = 5.0
+    shared_poll_seconds: float = 0.5
+    urgent_share: float = 0.25
+    most_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Flying:
+    """What is on the wire now."""
+
+    count: int = 0
+    bulk: int = 0
+    bytes: int = 0
+
+    def take_off(self, outgoing: Iterable[Outgoing]) -> None:
+        for out in outgoing:
+            self.count += 1
+            self.bulk += not out.urgent
+            self.bytes += len(out.raw)
+
+    def land(self, outgoing: Iterable[Outgoing]) -> None:
+        for out in outgoing:
+            self.count -= 1
+            self.bulk -= not out.urgent
+            self.bytes -= len(out.raw)
 
 
 class Worker:
@@ -86,6 +121,9 @@ class Worker:
         self._retry = retry or Retry()
         self._limits = limits or Limits()
         self._fault = fault
+        self._flying = _Flying()
+        self._unanswered = 0
+        self._poll_seconds = self._limits.shared_poll_seconds if store.shared else self._limits.poll_seconds
         self._woken = asyncio.Event()
         self._recover_at = now()
 
@@ -111,19 +149,17 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pass after pass until `stop`, the next claim while calls are in flight; ends when all are answered."""
-        flights: dict[asyncio.Task[list[Status]], int] = {}
+        flights: set[asyncio.Task[list[Status]]] = set()
         try:
             while not stop.is_set():
                 for task in [task for task in flights if task.done()]:
                     task.result()
-                    del flights[task]
+                    flights.remove(task)
                 self._woken.clear()
-                room = min(self._limits.batch, self._limits.in_flight - sum(flights.values()))
+                room = min(self._limits.batch, self._limits.in_flight - self._flying.count)
                 batch = await self._try_claim(room) if room > 0 else Batch()
                 if batch.outgoing:
-                    task = asyncio.create_task(self._deliver(batch.outgoing))
-                    task.add_done_callback(lambda _: self.wake())
-                    flights[task] = len(batch.outgoing)
+                    flights.add(asyncio.create_task(self._deliver(batch.outgoing)))
                 await self._rest(batch, stop)
         finally:
             await asyncio.gather(*flights)
@@ -136,17 +172,23 @@ class Worker:
                 self._recover_at = self._now() + timedelta(seconds=self._limits.lease_seconds / 4)
             return await self._claim(room)
         except StoreUnavailable:
-            return Batch(wait_seconds=self._limits.poll_seconds, reason="store_unavailable")
+            return Batch(wait_seconds=self._poll_seconds, reason="store_unavailable")
 
     async def _claim(self, limit: int) -> Batch:
+        limits = self._limits
+        most_bulk = max(1, int(limits.in_flight * (1 - limits.urgent_share)))
         asked = Claim(
             lane=self._lane,
+            bulk_limit=min(limit, most_bulk - self._flying.bulk),
+            most_bytes=limits.most_bytes - self._flying.bytes,
             owner=self._owner,
             limit=limit,
-            lease_seconds=self._limits.lease_seconds,
+            lease_seconds=limits.lease_seconds,
             policy=self._policy,
         )
-        return await self._store.claim(asked)
+        batch = await self._store.claim(asked)
+        self._flying.take_off(batch.outgoing)
+        return batch
 
     async def _deliver(self, outgoing: tuple[Outgoing, ...]) -> list[Status]:
         """Send a batch; answers are kept as they come, those that come together in one transaction."""
@@ -157,7 +199,9 @@ class Worker:
             now = self._now()
             pairs = [task.result() for task in done]
             answers = [answered(*pair, now=now, retry=self._retry, random=self._random) for pair in pairs]
-            await self._keep(answers, [answer for _, answer in pairs], now)
+            await self._keep(answers, pairs, now)
+            self._flying.land([out for out, _ in pairs])
+            self.wake()
             statuses += [answer.status for answer in answers]
         return statuses
 
@@ -168,18 +212,24 @@ class Worker:
             mail_from=out.mail_from,
             raw=out.raw,
             configuration_set=out.configuration_set,
-            tags=out.tags,
+            tags={**out.tags, AGAIN_TAG: str(out.again)} if out.again else out.tags,
         )
         self._fault("wire.before")
         answer = await self._sender.send(parcel)
         self._fault("wire.after")
         return out, answer
 
-    async def _keep(self, answers: list[Answered], heard: list[Answer], now: datetime) -> None:
+    async def _keep(self, answers: list[Answered], pairs: list[tuple[Outgoing, Answer]], now: datetime) -> None:
         """Keep answers, for as long as it takes: what SES said is not known anywhere else."""
-        learnt = learn(heard, now=now, policy=self._policy)
+        for answer in answers:
+            self._unanswered = self._unanswered + 1 if answer.status is Status.UNCERTAIN else 0
+        heard = [answer for _, answer in pairs]
+        learnt = learn(heard, now=now, policy=self._policy, unanswered=self._unanswered)
         while True:
             try:
+                for name, words in closed_sets(pairs).items():
+                    until = now + _PAUSED_SET
+                    await self._store.pause(PauseScope.CONFIGURATION_SET, name, reason=words, until=until)
                 await self._store.answer(self._lane, answers, learnt=learnt)
             except StoreUnavailable:
                 await self._sleep(1.0)
@@ -188,8 +238,8 @@ class Worker:
 
     async def _rest(self, batch: Batch, stop: asyncio.Event) -> None:
         """Wait as told, until woken or stopped. New mail does not hurry what the rate holds back."""
-        wait = self._limits.poll_seconds if batch.wait_seconds is None else batch.wait_seconds
-        seconds = min(wait, self._limits.poll_seconds)
+        wait = self._poll_seconds if batch.wait_seconds is None else batch.wait_seconds
+        seconds = min(wait, self._poll_seconds)
         if seconds <= 0:
             return
         waits = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(stop.wait())]

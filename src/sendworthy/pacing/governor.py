@@ -41,7 +41,8 @@ class Policy:
     pace. `reserve` is the share of the day that only urgent mail may use. A throttle narrows the rate to `narrow` of
     itself, at most once in `narrow_seconds` and never below `narrowest`; it widens by `widen_per_second`. A day that
     SES says is full is asked again after `day_retry_seconds` [D23: "wait up to 10 minutes"]; after a systemic refusal
-    nothing is sent for `breaker_seconds`, then one message tries.
+    nothing is sent for `breaker_seconds`, then one message tries. `ramp_24_hour` is how many recipients any 24 hours
+    may hold while the account warms up, None when it need not.
     """
 
     burst_seconds: float = 0.05
@@ -52,6 +53,7 @@ class Policy:
     widen_per_second: float = 0.005
     day_retry_seconds: float = 600.0
     breaker_seconds: float = 60.0
+    ramp_24_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,11 @@ class Reason(StrEnum):
     NONE = ""
     RATE = "rate"
     DAY = "day"
+    RAMP = "ramp"
     RESERVED = "reserved"
     PAUSED = "paused"
+    KEY_RATE = "key_rate"
+    KEY_DAY = "key_day"
     BREAKER = "breaker"
     UNKNOWN_QUOTA = "unknown_quota"
 
@@ -129,6 +134,9 @@ def take(state: State, wanted: int, now: float, *, day: Day, policy: Policy, urg
     if left < 1:
         whole = day_left(state, now, day=day, policy=policy, urgent=True)
         reason = Reason.DAY if whole < 1 else Reason.RESERVED
+        unramped = replace(policy, ramp_24_hour=None)
+        if reason is Reason.DAY and day_left(state, now, day=day, policy=unramped, urgent=True) >= 1:
+            reason = Reason.RAMP
         return Taken(state=state, granted=0, wait_seconds=_day_wait(state, now, day, policy), reason=reason)
     rate = rate_now(state, now, policy)
     if rate <= 0:
@@ -152,6 +160,8 @@ def day_left(state: State, now: float, *, day: Day, policy: Policy, urgent: bool
     if now < state.day_blocked_until:
         return 0.0
     limit = state.quota.max_24_hour_send
+    if policy.ramp_24_hour is not None:
+        limit = policy.ramp_24_hour if limit < 0 else min(limit, policy.ramp_24_hour)
     if limit < 0:
         return inf
     # Other applications on the account count too: AWS's own figure, and ours since it was asked for.

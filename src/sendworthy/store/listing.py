@@ -11,6 +11,8 @@ from sqlalchemy import Connection, RowMapping, func, select, tuple_
 from sendworthy.audit.profile import Stream
 from sendworthy.mail.status import Status
 from sendworthy.store import schema
+from sendworthy.store.bodies import joined
+from sendworthy.store.statement import own
 from sendworthy.store.values import Counts, Moment, StoredDelivery, StoredMessage
 
 Cursor = tuple[datetime, str]
@@ -38,8 +40,11 @@ def message(connection: Connection, message_id: str) -> StoredMessage | None:
 
 def body(connection: Connection, message_id: str) -> bytes | None:
     """Give the MIME text of a message, None when it is not kept (any more)."""
-    raw = connection.execute(select(_messages.raw).where(_messages.id == message_id)).scalar()
-    return None if raw is None else bytes(raw)
+    query = select(_messages.raw, _messages.chunks).where(_messages.id == message_id)
+    row = connection.execute(query).first()
+    if row is None or (row.raw is None and not row.chunks):
+        return None
+    return joined(own(connection), message_id) if row.chunks else bytes(row.raw)
 
 
 def messages(

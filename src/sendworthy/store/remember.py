@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, tuple_, update
 
 from sendworthy.audit.profile import Stream
 from sendworthy.mail.bounce import SuppressionReason
@@ -59,10 +59,16 @@ def park(connection: Connection, raw: bytes, reason: str, source: str, at: datet
     connection.execute(insert(schema.parked).values(raw=raw, reason=reason, source=source, at=at))
 
 
+def parked_since(connection: Connection, since: datetime) -> tuple[str, ...]:
+    """Give the reasons of what was parked since an instant, oldest first."""
+    table = schema.parked.c
+    return tuple(connection.execute(select(table.reason).where(table.at >= since).order_by(table.id)).scalars())
+
+
 def suppressed(
-    connection: Connection, address_keys: Collection[str], stream: Stream | None
+    connection: Connection, address_keys: Collection[str], stream: Stream | None, narrow: str = ""
 ) -> dict[str, SuppressionReason]:
-    """Say which of the addresses get no mail of `stream` (of any stream, when None), and why."""
+    """Say which of the addresses get no mail of `stream` (of any stream, when None) and `narrow` in it, and why."""
     table = schema.suppressions
     found: dict[str, SuppressionReason] = {}
     wanted = list(address_keys)
@@ -71,7 +77,7 @@ def suppressed(
             table.c.address_key.in_(wanted[start : start + _CHUNK]), table.c.active
         )
         if stream is not None:
-            query = query.where(table.c.scope.in_((ACCOUNT_SCOPE, stream.value)))
+            query = query.where(table.c.scope.in_((ACCOUNT_SCOPE, stream.value, *((narrow,) if narrow else ()))))
         for key, word in connection.execute(query):
             reason = SuppressionReason(word)
             if key not in found or _STRENGTH.index(reason) < _STRENGTH.index(found[key]):
@@ -98,8 +104,12 @@ def suppress(
 
 
 def lift(connection: Connection, address_key: str, scope: str | None) -> int:
-    """Lift the suppressions of an address (in every scope, when None); the rows stay, inactive. Gives how many."""
+    """Lift the suppressions of an address (in every scope, when None); the rows stay, inactive. Gives how many.
+
+    Its soft bounces so far no longer count against it.
+    """
     table = schema.suppressions
+    connection.execute(delete(schema.strikes).where(schema.strikes.c.address_key == address_key))
     change = update(table).where(table.c.address_key == address_key, table.c.active).values(active=False)
     return connection.execute(change if scope is None else change.where(table.c.scope == scope)).rowcount
 
@@ -115,10 +125,11 @@ def suppressions(
         query = query.where(tuple_(*order) > after)
     rows = connection.execute(query).all()
     cursor = (rows[-1].address_key, rows[-1].scope, rows[-1].reason) if len(rows) == limit else None
-    return tuple(_suppression(row) for row in rows), cursor
+    return tuple(as_suppression(row) for row in rows), cursor
 
 
-def _suppression(row: Row[Any]) -> Suppression:
+def as_suppression(row: Row[Any]) -> Suppression:
+    """Give a row of the table as the value it is."""
     return Suppression(
         address=row.address_key, reason=SuppressionReason(row.reason), scope=row.scope, at=row.at, source=row.source
     )
@@ -133,6 +144,10 @@ def add_key(connection: Connection, key: StoredKey) -> None:
             stream=key.stream.value,
             sealed_secret=key.sealed_secret,
             created_at=key.created_at,
+            rate_share=key.rate_share,
+            daily_cap=key.daily_cap,
+            domains=list(key.domains),
+            ses_headers=key.ses_headers,
         )
     )
 
@@ -141,7 +156,9 @@ def keys(connection: Connection) -> tuple[StoredKey, ...]:
     """List all gateway keys, the revoked ones too, oldest first."""
     table = schema.keys
     rows = connection.execute(select(table).order_by(table.c.created_at, table.c.access_key_id)).mappings()
-    return tuple(StoredKey(**{**row, "stream": Stream(row["stream"])}) for row in rows)
+    return tuple(
+        StoredKey(**{**row, "stream": Stream(row["stream"]), "domains": tuple(row["domains"])}) for row in rows
+    )
 
 
 def revoke_key(connection: Connection, access_key_id: str, at: datetime) -> bool:

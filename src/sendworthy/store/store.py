@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,20 +11,38 @@ from typing import Any, Self
 from sqlalchemy import Connection
 
 from sendworthy.audit.profile import Stream
+from sendworthy.errors import StoreBusy
 from sendworthy.mail.address import Address
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.event import Event
 from sendworthy.mail.status import Status
-from sendworthy.pacing.governor import State
-from sendworthy.store import listing, remember
+from sendworthy.pacing.governor import Policy, State
+from sendworthy.store import (
+    accepting,
+    doors,
+    jobs,
+    listing,
+    outgoing,
+    permits,
+    recording,
+    remember,
+    shares,
+    standstill,
+    upkeep,
+)
+from sendworthy.store.combine import Budget, Combiner
+from sendworthy.store.completeness import Completeness
 from sendworthy.store.engine import Engine
 from sendworthy.store.faults import Fault, no_fault
+from sendworthy.store.heard import Listening
+from sendworthy.store.hearing import Hearing
 from sendworthy.store.listing import Cursor
 from sendworthy.store.open import open_engine
-from sendworthy.store.sqlite import events as hot_events
-from sendworthy.store.sqlite import outgoing, permits
-from sendworthy.store.sqlite.accept import accept
-from sendworthy.store.sqlite.connect import driver
+from sendworthy.store.schema import micros
+from sendworthy.store.statement import Own, own
+from sendworthy.store.suppression import SuppressionRecord
+from sendworthy.store.upkeep import Retention
+from sendworthy.store.usage import Usage
 from sendworthy.store.values import (
     ACCOUNT_SCOPE,
     Accepted,
@@ -31,16 +50,21 @@ from sendworthy.store.values import (
     Batch,
     Claim,
     Counts,
+    Fence,
     Lane,
     Moment,
     NewMessage,
+    Pause,
+    PauseScope,
     Recorded,
     StoredDelivery,
     StoredFact,
     StoredKey,
     StoredMessage,
     StoredProof,
+    StoredTemplate,
     Suppression,
+    Waiting,
 )
 
 
@@ -51,12 +75,36 @@ class Store:
     """
 
     def __init__(
-        self, engine: Engine, *, now: Callable[[], datetime], new_id: Callable[[], str], fault: Fault = no_fault
+        self,
+        engine: Engine,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        fault: Fault = no_fault,
+        budget: Budget | None = None,
+        listening: Listening | None = None,
     ) -> None:
         self._engine = engine
         self._fault = fault
-        self._now = now
+        self._clock = now
+        self._budget = budget or Budget()
+        self._combiner: Combiner | None = None
+        self._served: dict[int, str] = {}
         self.new_id = new_id
+        self._listening = listening or Listening()
+        self.usage = Usage(engine, self._now)
+        self.suppression = SuppressionRecord(engine, self._now)
+        self.completeness = Completeness(engine, self._now)
+        self.hearing = Hearing(engine, self._now)
+
+    def _now(self) -> datetime:
+        """Give the database's time: hosts that share a rate must share a clock."""
+        return self._clock() + self._engine.ahead
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may send by this database too: what they accept is not announced to us."""
+        return self._engine.shared
 
     @classmethod
     async def open(
@@ -67,13 +115,16 @@ class Store:
         new_id: Callable[[], str],
         exclusive: bool = False,
         fault: Fault = no_fault,
+        budget: Budget | None = None,
+        listening: Listening | None = None,
     ) -> Self:
-        """Open the database at `url` (`sqlite:///path`), making and migrating it as needed.
+        """Open the database at `url` (`sqlite:///path` or `postgresql://...`), making and migrating it as needed.
 
         `exclusive` takes the file's lock, as `sendworthy up` does; commands that only look or add do not. Raises
         ConfigError (the url) or StoreUnavailable.
         """
-        return cls(await open_engine(url, exclusive=exclusive, fault=fault), now=now, new_id=new_id, fault=fault)
+        engine = await open_engine(url, exclusive=exclusive, fault=fault)
+        return cls(engine, now=now, new_id=new_id, fault=fault, budget=budget, listening=listening)
 
     async def close(self) -> None:
         """Finish what is queued and let go of the database."""
@@ -81,16 +132,22 @@ class Store:
 
     # Events
 
-    async def record_events(self, events: Sequence[Event], *, source: str) -> Recorded:
-        """Record events, all or none: each once by its id, its delivery's status, the ledger, the suppression."""
-        now = self._now()
-        return await self._engine.write(
-            "record", lambda connection: hot_events.record(driver(connection), events, source, now)
-        )
+    async def record_events(self, events: Sequence[Event], *, source: str, verified: bool = True) -> Recorded:
+        """Record events, all or none: each once by its id, its delivery's status, the ledger, what follows from it."""
+        now, listening = self._now(), self._listening
+
+        def work(connection: Connection) -> Recorded:
+            return recording.record(own(connection), events, source, now, listening, verified=verified)
+
+        return await self._engine.write("record", work)
 
     async def park(self, raw: bytes, *, reason: str, source: str) -> None:
         """Keep what could not be understood or trusted, for a person to look at."""
         await self._engine.write("park", partial(remember.park, raw=raw, reason=reason, source=source, at=self._now()))
+
+    async def parked_since(self, since: datetime) -> tuple[str, ...]:
+        """Give the reasons of what was parked since an instant, oldest first."""
+        return await self._engine.read(partial(remember.parked_since, since=since))
 
     # The review case, and proofs for the audit
 
@@ -117,10 +174,15 @@ class Store:
     # Suppression
 
     async def suppressed(
-        self, addresses: Collection[str], *, stream: Stream | None = None
+        self, addresses: Collection[str], *, stream: Stream | None = None, narrow: str = ""
     ) -> dict[str, SuppressionReason]:
-        """Say which of the addresses (in Address.key's form) get no mail of `stream`, and why; None means any."""
-        return await self._engine.read(partial(remember.suppressed, address_keys=addresses, stream=stream))
+        """Say which of the addresses (in Address.key's form) get no mail of `stream`, and why; None means any.
+
+        `narrow` is a scope within the stream (one of its topics) that counts as well.
+        """
+        return await self._engine.read(
+            partial(remember.suppressed, address_keys=addresses, stream=stream, narrow=narrow)
+        )
 
     async def suppressions(
         self, *, limit: int = 100, after: tuple[str, str, str] | None = None
@@ -160,54 +222,102 @@ class Store:
         at = self._now()
         return await self._engine.write("revoke", partial(remember.revoke_key, access_key_id=access_key_id, at=at))
 
+    async def slow_key(self, access_key_id: str, share: float | None) -> None:
+        """Narrow a key to a share of the rate (None: no longer), whatever share it has of its own."""
+        await self._engine.write("slow", partial(doors.slow_key, access_key_id=access_key_id, share=share))
+
+    async def key_counts(self, since: datetime, *, access_key_id: str | None = None) -> dict[str, Counts]:
+        """Count deliveries by key (of one, if given), stream and status, of messages accepted since an instant."""
+        return await self._engine.read(partial(doors.key_counts, since=since, access_key_id=access_key_id))
+
+    # Templates
+
+    async def put_template(self, template: StoredTemplate, *, replace: bool) -> bool:
+        """Keep a new template, or the new content of one that exists; False when it exists, or does not."""
+        return await self._engine.write("template", partial(doors.put_template, template=template, replace=replace))
+
+    async def template(self, name: str) -> StoredTemplate | None:
+        """Give one template, None when there is none of that name."""
+        return await self._engine.read(partial(doors.template, name=name))
+
+    async def templates(self, *, limit: int = 100, after: str = "") -> tuple[StoredTemplate, ...]:
+        """List templates by name, from behind `after`."""
+        return await self._engine.read(partial(doors.templates, limit=limit, after=after))
+
+    async def delete_template(self, name: str) -> bool:
+        """Delete a template; say whether there was one."""
+        return await self._engine.write("template", partial(doors.delete_template, name=name))
+
     # The way of a message
 
     async def accept(self, message: NewMessage) -> Accepted:
-        """Keep a message for sending. Once this returns it is durable, and 200 or 250 may be said."""
+        """Keep a message for sending. Once this returns it is durable, and 200 or 250 may be said.
+
+        Raises StoreBusy when memory or disk would be at risk: the caller's client should try again later.
+        """
+        if crowded := self._engine.crowded:
+            raise StoreBusy(crowded, "Free some space; nothing that was answered is lost.", after_seconds=30.0)
+        combiner = self._combiner
+        if combiner is None or combiner.loop is not asyncio.get_running_loop():
+            combiner = self._combiner = Combiner(self._accept, self._budget)
+        return await combiner.accept(message)
+
+    async def _accept(self, messages: Sequence[NewMessage]) -> tuple[Accepted, ...]:
         now = self._now()
-        return await self._engine.write("accept", lambda connection: accept(driver(connection), message, now))
+        return await self._engine.write("accept", lambda connection: accepting.accept(own(connection), messages, now))
+
+    async def cancel(self, message_id: str, *, cause: str = "cancelled") -> int:
+        """Call off what of a message has not gone yet; give how many deliveries. What is on the wire stays there."""
+        now = self._now()
+        return await self._engine.write(
+            "cancel", lambda connection: upkeep.cancel(own(connection), message_id, cause, now)
+        )
 
     async def claim(self, asked: Claim) -> Batch:
         """Claim deliveries that are due and allowed: leased, permitted by the governor, attempts on record."""
         now = self._now()
         return await self._engine.write(
-            "claim", lambda connection: outgoing.claim(driver(connection), asked, now, self._fault)
+            "claim", lambda connection: outgoing.claim(own(connection), asked, now, self._fault, self._served)
         )
 
     async def answer(self, lane: Lane, answers: Sequence[Answered], *, learnt: Callable[[State], State]) -> None:
         """Keep what the wire said about attempts, and what the governor learns from it."""
-        now = self._now()
+        now, targets = self._now(), self._listening.targets
         await self._engine.write(
-            "answer", lambda connection: outgoing.answer(driver(connection), lane, answers, learnt, now)
+            "answer", lambda connection: outgoing.answer(own(connection), lane, answers, learnt, now, targets)
         )
 
     async def recover(self, *, all_leases: bool = False) -> int:
         """Make uncertain what a dead worker left in `sending`; give how many.
 
-        Leases that have run out, or every lease: for the start of a process that holds the file alone.
+        Leases that have run out, or every lease: for the start of a process that has the database to itself. Where
+        others send by it too, only those that have run out.
         """
         now = self._now()
-        before = now + timedelta(days=36_500) if all_leases else now
-        return await self._engine.write("recover", lambda connection: outgoing.recover(driver(connection), before, now))
+        before = now + timedelta(days=36_500) if all_leases and not self.shared else now
+        return await self._engine.write("recover", lambda connection: outgoing.recover(own(connection), before, now))
 
     async def release(self, reason: str) -> int:
         """Make due at once what was deferred for `reason`; give how many."""
         now = self._now()
-        return await self._engine.write("release", lambda connection: outgoing.release(driver(connection), reason, now))
+        return await self._engine.write("release", lambda connection: outgoing.release(own(connection), reason, now))
 
     # The governor
 
     async def governor(self, lane: Lane) -> State | None:
         """Give the governor's state, None before the quota was ever read."""
-        return await self._engine.read(lambda connection: permits.load(driver(connection), lane))
+        return await self._engine.read(lambda connection: permits.load(own(connection), lane))
 
-    async def change_governor(self, lane: Lane, change: Callable[[State | None], State]) -> State:
-        """Change the governor's state under its lock and give the new one."""
+    async def change_governor(
+        self, lane: Lane, change: Callable[[State | None], State], *, fence: Fence | None = None
+    ) -> State:
+        """Change the governor's state under its lock and give the new one. Raises Superseded."""
 
         def work(connection: Connection) -> State:
-            own = driver(connection)
-            state = change(permits.load(own, lane))
-            permits.save(own, lane, state)
+            mine = own(connection)
+            jobs.check(mine, fence)
+            state = change(permits.lock(mine, lane))
+            permits.save(mine, lane, state)
             return state
 
         return await self._engine.write("governor", work)
@@ -216,8 +326,80 @@ class Store:
         """Book the next control-plane call to a service in a Region; give the seconds to wait before making it."""
         now = self._now().timestamp()
         return await self._engine.write(
-            "turn", lambda connection: permits.control_turn(driver(connection), service, region, now)
+            "turn", lambda connection: permits.control_turn(own(connection), service, region, now)
         )
+
+    # Pauses, and why mail waits
+
+    async def pause(self, scope: PauseScope, name: str = "", *, reason: str, until: datetime | None = None) -> None:
+        """Hold back the mail of a scope, until an instant or until `resume`. Nothing is lost: it waits."""
+        at = self._now()
+        given = Pause(scope=scope, name=name, reason=reason, at=at, until=until)
+        end = None if until is None else micros(until)
+        await self._engine.write("pause", lambda connection: shares.pause(own(connection), given, micros(at), end))
+
+    async def resume(self, scope: PauseScope, name: str = "") -> bool:
+        """End a pause; say whether there was one."""
+        return await self._engine.write("resume", lambda connection: shares.resume(own(connection), scope, name))
+
+    async def pauses(self) -> tuple[Pause, ...]:
+        """List the pauses in force."""
+        at = micros(self._now())
+        return await self._engine.read(lambda connection: shares.pauses(own(connection), at))
+
+    async def waiting(self, lane: Lane, *, policy: Policy, most: int = 10_000) -> tuple[Waiting, ...]:
+        """Say what waits, why, and when it is expected to go; counts stop at `most`."""
+        now = self._now()
+        return await self._engine.read(lambda connection: standstill.waiting(own(connection), lane, policy, now, most))
+
+    # Periodic work
+
+    async def begin_job(self, name: str, period: int, *, owner: str, lease_seconds: float) -> Fence | None:
+        """Take a periodic job for a period; None when it is done, or another process is at it."""
+        now = self._now()
+        return await self._engine.write(
+            "job", lambda connection: jobs.begin(own(connection), name, period, owner, now, lease_seconds)
+        )
+
+    async def finish_job(self, fence: Fence) -> None:
+        """Mark the period done. Raises Superseded when another process has taken it over."""
+        await self._engine.write("job", lambda connection: jobs.finish(own(connection), fence))
+
+    async def leave_job(self, fence: Fence) -> None:
+        """Give a period back undone."""
+        await self._engine.write("job", lambda connection: jobs.leave(own(connection), fence))
+
+    async def expire(self, *, fence: Fence | None = None) -> int:
+        """End what waits beyond its time, a bounded number; give how many. Raises Superseded."""
+        now = self._now()
+        return await self._upkeep("expire", lambda mine: upkeep.expire(mine, now), fence)
+
+    async def try_again(self, after: timedelta, *, fence: Fence | None = None) -> int:
+        """Send once more, marked, transactional mail in doubt for `after`; give how many. Raises Superseded."""
+        now = self._now()
+        return await self._upkeep("settle", lambda mine: upkeep.try_again(mine, after, now), fence)
+
+    async def match_early(self, *, fence: Fence | None = None) -> int:
+        """Apply events that crossed the recording of their MessageId; give how many deliveries. Raises Superseded."""
+        now, targets = self._now(), self._listening.targets
+        return await self._upkeep("match", lambda mine: upkeep.match_early(mine, now, targets), fence)
+
+    async def drop_old(self, retention: Retention, *, fence: Fence | None = None) -> int:
+        """Delete what was kept long enough, a bounded number; give how many. Raises Superseded."""
+        now = self._now()
+
+        def work(mine: Own) -> int:
+            return upkeep.drop_bodies(mine, now - retention.bodies) + upkeep.drop_records(mine, now - retention.records)
+
+        return await self._upkeep("retain", work, fence)
+
+    async def _upkeep(self, name: str, work: Callable[[Own], int], fence: Fence | None) -> int:
+        def fenced(connection: Connection) -> int:
+            mine = own(connection)
+            jobs.check(mine, fence)
+            return work(mine)
+
+        return await self._engine.write(name, fenced)
 
     # Looking
 

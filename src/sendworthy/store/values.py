@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sendworthy.audit.profile import Stream
@@ -12,6 +13,7 @@ from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy
 from sendworthy.reputation import Tally
+from sendworthy.store.heard import StoredComplaint
 
 ACCOUNT_SCOPE = "account"
 """The scope of a suppression that holds for all mail."""
@@ -25,6 +27,8 @@ class Recorded:
     duplicate: int = 0
     suppressed: int = 0
     foreign: int = 0
+    complaints: tuple[StoredComplaint, ...] = ()
+    """The new ones, except `not-spam`; they are among the `new`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,7 @@ class StoredProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """Why an address gets no mail; `scope` is `account` or a stream."""
+    """Why an address gets no mail; `scope` is `account`, a stream, or `stream/topic`."""
 
     address: str
     reason: SuppressionReason
@@ -70,6 +74,76 @@ class StoredKey:
     sealed_secret: bytes = field(repr=False)
     created_at: datetime
     revoked_at: datetime | None = None
+    rate_share: float | None = None
+    daily_cap: int | None = None
+    domains: tuple[str, ...] = ()
+    ses_headers: bool = True
+    slow_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTemplate:
+    """An e-mail template; a part that it lacks is None."""
+
+    name: str
+    subject: str | None
+    text: str | None
+    html: str | None
+    created_at: datetime
+
+
+class Priority(StrEnum):
+    """How urgent the sender says a message is, among the mail of its stream."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class PauseScope(StrEnum):
+    """What a pause holds back. The account's pause has no name."""
+
+    ACCOUNT = "account"
+    STREAM = "stream"
+    CONFIGURATION_SET = "configuration_set"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Mail of one scope that waits for a person, or until an instant."""
+
+    scope: PauseScope
+    name: str = ""
+    reason: str
+    at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Accepted mail of one key and configuration set that has not gone, and why.
+
+    `count` stops at a bound of the one who asks. `reason` is a word (`rate`, `paused`, `scheduled`, ...), `text` a
+    sentence for people; `expected_at` is when the first of it should go, None when that is not known.
+    """
+
+    access_key_id: str
+    configuration_set: str
+    stream: Stream
+    count: int
+    reason: str
+    text: str
+    expected_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """The right to do a periodic job for one period; void as soon as another has taken it over."""
+
+    name: str
+    period: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +157,11 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMessage:
-    """A message about to be accepted. `raw` is the MIME text that goes to SES; `invocation_id` names the SDK's call."""
+    """A message about to be accepted. `raw` is the MIME text that goes to SES.
+
+    `invocation_id` is the idempotency token (an SDK's call id, or the caller's own), good for 24 hours within its key;
+    `fingerprint` tells a repeat from another call. Nothing goes before `send_at` or after `expires_at`.
+    """
 
     id: str
     access_key_id: str
@@ -96,6 +174,9 @@ class NewMessage:
     tags: Mapping[str, str] = field(default_factory=dict)
     invocation_id: str = ""
     fingerprint: str = ""
+    priority: Priority = Priority.NORMAL
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,18 +199,26 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """How a worker wants to claim: at most `limit` for `lease_seconds`, under `policy`."""
+    """How a worker wants to claim: at most `limit` for `lease_seconds`, under `policy`.
+
+    At most `bulk_limit` of them not urgent (all may be, when None), and no more than `most_bytes` of bodies, or one.
+    """
 
     lane: Lane
     owner: str
     limit: int
     lease_seconds: float
     policy: Policy
+    bulk_limit: int | None = None
+    most_bytes: int = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One delivery under lease, its attempt recorded: the wire is next. `attempts` counts the earlier burnt ones."""
+    """One delivery under lease, its attempt recorded: the wire is next. `attempts` counts the earlier burnt ones.
+
+    `again` is above 0 when an earlier attempt may have reached SES: the message must be marked.
+    """
 
     delivery_id: str
     message_id: str
@@ -142,18 +231,21 @@ class Outgoing:
     configuration_set: str
     tags: Mapping[str, str]
     accepted_at: datetime
+    urgent: bool = True
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What a claim gave.
 
-    `suppressed` were found suppressed at the last moment. With nothing to send, `wait_seconds` says when to ask again
-    (None: when something is accepted) and `reason` why (`idle`, or a word of the governor).
+    `suppressed` were found suppressed at the last moment, `expired` too late. With nothing to send, `wait_seconds` says
+    when to ask again (None: when something is accepted) and `reason` why (`idle`, or a word of the governor).
     """
 
     outgoing: tuple[Outgoing, ...] = ()
     suppressed: int = 0
+    expired: int = 0
     wait_seconds: float | None = None
     reason: str = "idle"
 

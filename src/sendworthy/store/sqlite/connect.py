@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from sendworthy.errors import StoreUnavailable
 from sendworthy.store.faults import translate
+from sendworthy.store.statement import OWN, Statement
 
 PRAGMAS = {
     "journal_mode": "wal",
@@ -73,9 +76,41 @@ def connect(path: Path, *, readonly: bool) -> Connection:
         return driver
 
     try:
-        return create_engine("sqlite://", creator=dial, poolclass=NullPool).connect()
+        connection = create_engine("sqlite://", creator=dial, poolclass=NullPool).connect()
+        connection.info[OWN] = SqliteOwn(driver(connection))
+        return connection
     except Exception as error:
         raise translate(error) from error
+
+
+class SqliteOwn:
+    """The Own of a SQLite connection."""
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        self._driver = driver
+
+    def one(self, statement: Statement, *values: Any) -> Sequence[Any] | None:
+        """Give the first row, None when there is none."""
+        row: tuple[Any, ...] | None = self._driver.execute(statement.sqlite, _bound(values)).fetchone()
+        return row
+
+    def all(self, statement: Statement, *values: Any) -> Sequence[Sequence[Any]]:
+        """Give all rows."""
+        return self._driver.execute(statement.sqlite, _bound(values)).fetchall()
+
+    def run(self, statement: Statement, *values: Any) -> int:
+        """Run a change and give how many rows it touched."""
+        return self._driver.execute(statement.sqlite, _bound(values)).rowcount
+
+    def many(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a change once for each row of values."""
+        self._driver.executemany(statement.sqlite, rows)
+
+
+def _bound(values: Sequence[Any]) -> Sequence[Any]:
+    return [json.dumps(value) if isinstance(value, list) else value for value in values]
 
 
 def driver(connection: Connection) -> sqlite3.Connection:

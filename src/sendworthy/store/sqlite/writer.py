@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -26,6 +29,11 @@ T = TypeVar("T")
 
 _GROUP = 256
 """The most pieces of work in one commit."""
+
+_LEAST_FREE_BYTES = 256 * 1024 * 1024
+"""With less free on the disk no mail is accepted, so that what was accepted can still be answered for."""
+
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,11 +64,35 @@ class SqliteEngine:
             raise
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
+        self._looked_at = -_LOOK_SECONDS
+        self._crowded = ""
         self._local = threading.local()
         self._readers: list[Connection] = []
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="store-read")
         self._thread = threading.Thread(target=self._run, name="store-write", daemon=True)
         self._thread.start()
+
+    @property
+    def shared(self) -> bool:
+        """One process sends by a SQLite file."""
+        return False
+
+    @property
+    def ahead(self) -> timedelta:
+        """This machine's clock is the only one."""
+        return timedelta()
+
+    @property
+    def crowded(self) -> str:
+        """Why nothing more should be accepted now: the disk is nearly full. Looked at once a second."""
+        if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            try:
+                free = shutil.disk_usage(self._path.parent).free
+            except OSError:
+                free = 0
+            self._crowded = "" if free >= _LEAST_FREE_BYTES else "The disk that holds the database is nearly full."
+        return self._crowded
 
     async def write(self, name: str, work: Callable[[Connection], T]) -> T:
         """Run `work` in the writer thread and return after its commit. Raises StoreUnavailable."""

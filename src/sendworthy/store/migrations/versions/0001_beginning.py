@@ -14,6 +14,14 @@ _SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    _first()
+    _second()
+    _third()
+    _fourth()
+    _fifth()
+
+
+def _first() -> None:
     op.create_table(
         "budgets",
         sa.Column("service", sa.String(), nullable=False),
@@ -59,6 +67,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_facts")),
     )
     op.create_index("ix_facts_case_id", "facts", ["case_id", "seq"], unique=False)
+
+
+def _second() -> None:
     op.create_table(
         "governor",
         sa.Column("account", sa.String(), nullable=False),
@@ -114,6 +125,9 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
+
+
+def _third() -> None:
     op.create_table(
         "minutes",
         sa.Column("account", sa.String(), nullable=False),
@@ -151,6 +165,9 @@ def upgrade() -> None:
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("address_key", "scope", "reason", name=op.f("pk_suppressions")),
     )
+
+
+def _fourth() -> None:
     op.create_table(
         "deliveries",
         sa.Column("id", sa.String(), nullable=False),
@@ -211,6 +228,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name=op.f("fk_attempts_delivery_id")),
         sa.PrimaryKeyConstraint("delivery_id", "n", name=op.f("pk_attempts")),
     )
+
+
+def _fifth() -> None:
     op.create_table(
         "ledger",
         sa.Column("id", _SERIAL, autoincrement=True, nullable=False),

@@ -1,21 +1,23 @@
-"""The governor's row and minute buckets on SQLite. Loads and keeps what pacing decides; decides nothing itself."""
+"""The governor's row and minute buckets. Loads and keeps what pacing decides; decides nothing itself."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from sendworthy.pacing import governor
 from sendworthy.pacing.budget import book
-from sendworthy.pacing.governor import Day, Policy, Quota, State, Taken
+from sendworthy.pacing.governor import Day, Quota, State
+from sendworthy.store import usage
+from sendworthy.store.statement import Own, statement
 from sendworthy.store.values import Lane
 
-_LOAD = """
+_LOAD = statement("""
 SELECT max_24_hour_send, max_send_rate, sent_last_24_hours, production, sending_enabled, enforcement, read_at, granted,
        granted_at_reading, arrival, width, narrowed_at, day_blocked_until, breaker, breaker_until
-FROM governor WHERE account = ? AND region = ?"""
+FROM governor WHERE account = ? AND region = ?""")
+_LOCK = statement("SELECT granted FROM governor WHERE account = ? AND region = ? {locked}")
 
-_SAVE = """
+_SAVE = statement("""
 INSERT INTO governor (account, region, max_24_hour_send, max_send_rate, sent_last_24_hours, production, sending_enabled,
                       enforcement, read_at, granted, granted_at_reading, arrival, width, narrowed_at, day_blocked_until,
                       breaker, breaker_until)
@@ -26,24 +28,28 @@ ON CONFLICT (account, region) DO UPDATE SET
     sending_enabled = excluded.sending_enabled, enforcement = excluded.enforcement, read_at = excluded.read_at,
     granted = excluded.granted, granted_at_reading = excluded.granted_at_reading, arrival = excluded.arrival,
     width = excluded.width, narrowed_at = excluded.narrowed_at, day_blocked_until = excluded.day_blocked_until,
-    breaker = excluded.breaker, breaker_until = excluded.breaker_until"""
+    breaker = excluded.breaker, breaker_until = excluded.breaker_until""")
 
-_DAY = "SELECT sum(sent), min(minute) FROM minutes WHERE account = ? AND region = ? AND minute > ? AND sent > 0"
-_ADD = """
+_DAY = statement("""
+SELECT CAST(sum(sent) AS BIGINT), min(minute) FROM minutes
+WHERE account = ? AND region = ? AND minute > ? AND sent > 0""")
+_ADD = statement("""
 INSERT INTO minutes (account, region, minute, sent) VALUES (?, ?, ?, ?)
-ON CONFLICT (account, region, minute) DO UPDATE SET sent = sent + excluded.sent"""
-_GIVE_BACK = "UPDATE minutes SET sent = sent - 1 WHERE account = ? AND region = ? AND minute = ? AND sent > 0"
-_FORGET = "DELETE FROM minutes WHERE account = ? AND region = ? AND minute < ?"
+ON CONFLICT (account, region, minute) DO UPDATE SET sent = minutes.sent + excluded.sent""")
+_GIVE_BACK = statement(
+    "UPDATE minutes SET sent = sent - 1 WHERE account = ? AND region = ? AND minute = ? AND sent > 0"
+)
+_FORGET = statement("DELETE FROM minutes WHERE account = ? AND region = ? AND minute < ?")
 
-_BUDGET = "SELECT arrival FROM budgets WHERE service = ? AND region = ?"
-_KEEP_BUDGET = """
+_BUDGET = statement("SELECT arrival FROM budgets WHERE service = ? AND region = ? {locked}")
+_KEEP_BUDGET = statement("""
 INSERT INTO budgets (service, region, arrival) VALUES (?, ?, ?)
-ON CONFLICT (service, region) DO UPDATE SET arrival = excluded.arrival"""
+ON CONFLICT (service, region) DO UPDATE SET arrival = excluded.arrival""")
 
 
-def load(own: sqlite3.Connection, lane: Lane) -> State | None:
+def load(own: Own, lane: Lane) -> State | None:
     """Give the governor's state, None before the quota was ever read."""
-    row = own.execute(_LOAD, (lane.account, lane.region)).fetchone()
+    row = own.one(_LOAD, lane.account, lane.region)
     if row is None:
         return None
     quota = Quota(
@@ -68,7 +74,7 @@ def load(own: sqlite3.Connection, lane: Lane) -> State | None:
     )
 
 
-def save(own: sqlite3.Connection, lane: Lane, state: State) -> None:
+def save(own: Own, lane: Lane, state: State) -> None:
     """Keep the governor's state."""
     quota = state.quota
     row = (
@@ -90,58 +96,52 @@ def save(own: sqlite3.Connection, lane: Lane, state: State) -> None:
         state.breaker,
         state.breaker_until,
     )
-    own.execute(_SAVE, row)
+    own.run(_SAVE, *row)
 
 
-def change(own: sqlite3.Connection, lane: Lane, by: Callable[[State], State]) -> None:
-    """Change the state, if there is one."""
+def lock(own: Own, lane: Lane) -> State | None:
+    """Give the governor's state and keep every other process from it until the commit."""
+    own.one(_LOCK, lane.account, lane.region)
+    return load(own, lane)
+
+
+def change(own: Own, lane: Lane, by: Callable[[State], State]) -> None:
+    """Change the state, if there is one; where nothing would change, nobody is kept from it."""
     state = load(own, lane)
+    if state is None or by(state) is state:
+        return
+    state = lock(own, lane)
     if state is not None:
-        changed = by(state)
-        if changed is not state:
-            save(own, lane, changed)
+        save(own, lane, by(state))
 
 
-def day(own: sqlite3.Connection, lane: Lane, now: float) -> Day:
+def day(own: Own, lane: Lane, now: float) -> Day:
     """Add up our minutes that may reach into the rolling day."""
     since = int(governor.day_start(now) // governor.MINUTE_SECONDS)
-    sent, oldest = own.execute(_DAY, (lane.account, lane.region, since)).fetchone()
+    sent, oldest = own.one(_DAY, lane.account, lane.region, since) or (0, None)
     return Day(sent=sent or 0, oldest=None if oldest is None else float(oldest * governor.MINUTE_SECONDS))
 
 
-def take(
-    own: sqlite3.Connection, lane: Lane, *, urgent: int, bulk: int, now: float, policy: Policy
-) -> tuple[int, int, Taken] | None:
-    """Take permits, urgent mail first: how many for each, and the last decision. None while the quota is unknown."""
-    state = load(own, lane)
-    if state is None:
-        return None
-    today = day(own, lane, now)
-    first = governor.take(state, urgent, now, day=today, policy=policy, urgent=True)
-    last, second = first, 0
-    if bulk and first.granted == urgent:
-        today = Day(sent=today.sent + first.granted, oldest=today.oldest)
-        last = governor.take(first.state, bulk, now, day=today, policy=policy)
-        second = last.granted
-    if last.state is not state:
-        save(own, lane, last.state)
-    granted = first.granted + second
+def grant(own: Own, lane: Lane, before: State, after: State, granted: int, now: float) -> None:
+    """Keep what was taken: the new state and the minute bucket."""
+    if after != before:
+        save(own, lane, after)
     if granted:
         minute = int(now // governor.MINUTE_SECONDS)
-        own.execute(_ADD, (lane.account, lane.region, minute, granted))
-        own.execute(_FORGET, (lane.account, lane.region, minute - 2 * 24 * 60))
-    return first.granted, second, last
+        own.run(_ADD, lane.account, lane.region, minute, granted)
+        usage.fold(own, lane, minute - 2 * 24 * 60)
+        own.run(_FORGET, lane.account, lane.region, minute - 2 * 24 * 60)
 
 
-def give_back(own: sqlite3.Connection, lane: Lane, granted_at: float) -> None:
+def give_back(own: Own, lane: Lane, granted_at: float) -> None:
     """Give back to the day a permit that SES certainly did not count. The rate's share is gone."""
     minute = int(granted_at // governor.MINUTE_SECONDS)
-    own.execute(_GIVE_BACK, (lane.account, lane.region, minute))
+    own.run(_GIVE_BACK, lane.account, lane.region, minute)
 
 
-def control_turn(own: sqlite3.Connection, service: str, region: str, now: float) -> float:
+def control_turn(own: Own, service: str, region: str, now: float) -> float:
     """Book the next control-plane call and give the seconds to wait before it."""
-    row = own.execute(_BUDGET, (service, region)).fetchone()
+    row = own.one(_BUDGET, service, region)
     arrival, wait = book(row[0] if row else 0.0, now)
-    own.execute(_KEEP_BUDGET, (service, region, arrival))
+    own.run(_KEEP_BUDGET, service, region, arrival)
     return wait

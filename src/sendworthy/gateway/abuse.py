@@ -1,0 +1,120 @@
+"""Keeps transactional mail from being turned against people and against the account. Pure but for its memory.
+
+A form that mails whoever is typed into it is how strangers send complaints and bounces in our name. So much mail to one
+address, so much for one visitor and so many times the same mail are enough in an hour; and an address at a domain that
+is a well-known slip of the finger is refused while the person who typed it is still there to correct it.
+
+The memory is this process's: it does not survive a restart, and each gateway process has its own.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+from sendworthy.audit.profile import Stream
+from sendworthy.errors import SendRefused
+from sendworthy.mail.address import SIMULATOR_DOMAIN
+from sendworthy.store.values import NewMessage
+
+WINDOW_SECONDS = 3_600.0
+_MOST_COUNTED = 200_000
+"""Addresses, visitors and mails that are counted at once; the longest unused are forgotten first."""
+
+TYPOS = {
+    "gmial.com": "gmail.com",
+    "gmai.com": "gmail.com",
+    "gmal.com": "gmail.com",
+    "gamil.com": "gmail.com",
+    "gnail.com": "gmail.com",
+    "gmaill.com": "gmail.com",
+    "gmail.co": "gmail.com",
+    "gmail.con": "gmail.com",
+    "gmail.cm": "gmail.com",
+    "gmail.comm": "gmail.com",
+    "hotmial.com": "hotmail.com",
+    "hotmal.com": "hotmail.com",
+    "hotmai.com": "hotmail.com",
+    "hotmil.com": "hotmail.com",
+    "hotmail.con": "hotmail.com",
+    "yaho.com": "yahoo.com",
+    "yahooo.com": "yahoo.com",
+    "yhoo.com": "yahoo.com",
+    "yahoo.con": "yahoo.com",
+    "outlok.com": "outlook.com",
+    "outloo.com": "outlook.com",
+    "outlook.con": "outlook.com",
+    "iclod.com": "icloud.com",
+    "icloud.con": "icloud.com",
+    "aol.con": "aol.com",
+}
+"""Domains that people mean to be another. Where one exists, its owner is not who was meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """Transactional messages in any hour: to one address, for one visitor, and alike to one address. 0: no cap."""
+
+    address_per_hour: int = 100
+    ip_per_hour: int = 60
+    same_per_hour: int = 20
+    refuse_typos: bool = True
+
+
+class Abuse:
+    """Counts transactional mail over the last hour. Bulk mail has its own rules, and simulator addresses none."""
+
+    def __init__(self, caps: Caps | None = None) -> None:
+        self._caps = caps or Caps()
+        self._seen: OrderedDict[bytes, deque[tuple[float, str]]] = OrderedDict()
+
+    def check(self, message: NewMessage, *, ip: str, at: datetime) -> None:
+        """Raise SendRefused when the message would go beyond a cap, or goes to a typo. Counts nothing."""
+        if message.stream is not Stream.TRANSACTIONAL:
+            return
+        if self._caps.refuse_typos:
+            for one in message.deliveries:
+                if meant := TYPOS.get(one.key.rpartition("@")[2]):
+                    raise SendRefused("The domain of an address looks mistyped.", f"Ask whether {meant} was meant.")
+        for name, cap, why in self._places(message, ip):
+            times = self._recent(name, at.timestamp())
+            if len(times) >= cap and not any(token and token == message.invocation_id for _, token in times):
+                raise SendRefused(why, "The caps are under [policy].")
+
+    def count(self, message: NewMessage, *, ip: str, at: datetime) -> None:
+        """Count a message that was accepted."""
+        if message.stream is not Stream.TRANSACTIONAL:
+            return
+        for name, _, _ in self._places(message, ip):
+            self._recent(name, at.timestamp()).append((at.timestamp(), message.invocation_id))
+            self._seen.move_to_end(name)
+        while len(self._seen) > _MOST_COUNTED:
+            self._seen.popitem(last=False)
+
+    def _places(self, message: NewMessage, ip: str) -> Iterator[tuple[bytes, int, str]]:
+        caps = self._caps
+        for one in message.deliveries:
+            if one.key.endswith(f"@{SIMULATOR_DOMAIN}"):
+                continue
+            if caps.address_per_hour:
+                why = f"More than {caps.address_per_hour} messages an hour to one address."
+                yield _name("address", one.key), caps.address_per_hour, why
+            if caps.same_per_hour:
+                why = f"The same mail to one address more than {caps.same_per_hour} times an hour."
+                yield _name("same", message.access_key_id, message.subject, one.key), caps.same_per_hour, why
+        if ip and caps.ip_per_hour:
+            yield _name("ip", ip), caps.ip_per_hour, f"More than {caps.ip_per_hour} messages an hour for one visitor."
+
+    def _recent(self, name: bytes, now: float) -> deque[tuple[float, str]]:
+        times = self._seen.setdefault(name, deque())
+        while times and times[0][0] <= now - WINDOW_SECONDS:
+            times.popleft()
+        return times
+
+
+def _name(*parts: str) -> bytes:
+    """Give a short name for what is counted; addresses themselves are not kept."""
+    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()

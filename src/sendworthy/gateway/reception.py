@@ -1,0 +1,229 @@
+"""The desk behind every door: one message or many, judged by the rules of ours and kept. Knows no protocol.
+
+Whatever door mail comes in by, the same things happen in the same order: it is read, the key's rights are looked at,
+abuse and suppression are judged, and it is committed. Only then may a door say 200 or 250.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sendworthy.compliance.unsubscribe import TOPIC_TAG, scope_of
+from sendworthy.compliance.way_out import WayOut
+from sendworthy.errors import InvalidMessage, SendRefused, SendworthyError, StoreUnavailable
+from sendworthy.gateway.abuse import Abuse
+from sendworthy.gateway.acceptance import MOST_BYTES, MOST_RECIPIENTS, Origin, fingerprint, read_send_email
+from sendworthy.gateway.keys import Key
+from sendworthy.gateway.metrics import Meter
+from sendworthy.gateway.templates import MOST_BULK, Templates
+from sendworthy.mail.address import SIMULATOR_DOMAIN
+from sendworthy.store.store import Store
+from sendworthy.store.values import Accepted, NewMessage, StoredTemplate
+from sendworthy.wire.errors import WireError
+
+_LOG = logging.getLogger(__name__)
+
+_LONGEST_INVOCATION_ID = 128
+
+
+class Suppressed(StrEnum):
+    """How a caller is told that an address gets no mail."""
+
+    ACCEPT = "accept"
+    """As SES does: with a MessageId, and the delivery recorded as suppressed."""
+    REFUSE = "refuse"
+    """With an error, when nobody is left to send to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the gateway takes: sizes in bytes after encoding, recipients a message; what it writes into bulk mail."""
+
+    most_bytes: int = MOST_BYTES
+    most_recipients: int = MOST_RECIPIENTS
+    suppressed: Suppressed = Suppressed.ACCEPT
+    way_out: WayOut | None = None
+
+
+class Reception:
+    """Takes messages for all doors. `on_accepted` is called after each commit."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        on_accepted: Callable[[], None] = lambda: None,
+        rules: Rules | None = None,
+        abuse: Abuse | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._on_accepted = on_accepted
+        self._abuse = abuse or Abuse()
+        self.rules = rules or Rules()
+        self.meter = meter or Meter()
+        self.templates = Templates(store, now=now)
+
+    async def send_email(
+        self, params: Mapping[str, Any], key: Key, *, invocation_id: str = "", door: str = "ses_v2"
+    ) -> str:
+        """Take one message, described as SES v2's SendEmail does; give its id once it is safe.
+
+        Raises InvalidMessage, SendRefused, WireError (a template), StoreUnavailable.
+        """
+        mark = fingerprint(params)
+        if "Template" in params["Content"]:
+            if len(params["Content"]) > 1:
+                raise InvalidMessage("Content must hold exactly one of Simple, Raw and Template.", "Give one.")
+            simple = await self.templates.simple(params["Content"]["Template"])
+            params = {**params, "Content": {"Simple": simple}}
+        return await self._take(params, key, invocation_id=invocation_id, mark=mark, door=door)
+
+    async def send_by_smtp(self, data: bytes, key: Key, *, sender: str, recipients: tuple[str, ...]) -> str:
+        """Take one message with its envelope, as SMTP hands it over; give its id once it is safe."""
+        params = {"Content": {"Raw": {"Data": data}}, "Destination": {"ToAddresses": list(recipients)}}
+        return await self._take(params, key, envelope_from=sender, door="smtp")
+
+    async def send_bulk(
+        self, params: Mapping[str, Any], key: Key, *, invocation_id: str = "", door: str = "ses_v2"
+    ) -> list[dict[str, Any]]:
+        """Take many messages, described as SendBulkEmail does; one result for each, whatever becomes of the others.
+
+        All of them come in one breath, so that they share few commits.
+        """
+        entries = params["BulkEmailEntries"]
+        if not 1 <= len(entries) <= MOST_BULK:
+            raise InvalidMessage(f"A call has 1 to {MOST_BULK} destinations.", "Split the call.")
+        if "Template" not in params["DefaultContent"]:
+            raise InvalidMessage("DefaultContent needs a Template.", "Give one.")
+        known: dict[str, StoredTemplate] = {}
+
+        async def one(number: int, entry: Mapping[str, Any]) -> dict[str, Any]:
+            try:
+                single = _single(params, entry)
+                mark = fingerprint(single)
+                single["Content"] = {"Simple": await self.templates.simple(single["Content"]["Template"], known)}
+                token = f"{invocation_id[:_LONGEST_INVOCATION_ID]}#{number}" if invocation_id else ""
+                message_id = await self._take(single, key, invocation_id=token, mark=mark, door=door)
+            except SendworthyError as error:
+                return {"Status": _bulk_status(error), "Error": _sentence(error)}
+            return {"Status": "SUCCESS", "MessageId": message_id}
+
+        results = await asyncio.gather(*(one(number, entry) for number, entry in enumerate(entries)))
+        return list(results)
+
+    async def _take(
+        self,
+        params: Mapping[str, Any],
+        key: Key,
+        *,
+        door: str,
+        invocation_id: str = "",
+        mark: str = "",
+        envelope_from: str = "",
+    ) -> str:
+        origin = Origin(
+            access_key_id=key.access_key_id,
+            stream=key.stream,
+            message_id=self._store.new_id(),
+            invocation_id=invocation_id[: _LONGEST_INVOCATION_ID + 4],
+            at=self._now(),
+            domains=key.domains,
+            ses_headers=key.ses_headers,
+            most_recipients=self.rules.most_recipients,
+            most_bytes=self.rules.most_bytes,
+            way_out=self.rules.way_out,
+        )
+        try:
+            read = read_send_email(params, origin, mark=mark, envelope_from=envelope_from)
+            message = read.message
+            self._abuse.check(message, ip=read.asked.ip, at=origin.at)
+            if self.rules.suppressed is Suppressed.REFUSE:
+                await self._check_suppressed(message)
+            accepted = await self._store.accept(message)
+        except SendworthyError as error:
+            self.meter.refused(door, key.stream, error)
+            raise
+        if accepted.conflict:
+            raise InvalidMessage("This idempotency key was used for another message.", "Use a new key.")
+        if not accepted.repeated:
+            self._abuse.count(message, ip=read.asked.ip, at=origin.at)
+        self._told(message, accepted, key, door)
+        return accepted.message_id
+
+    def _told(self, message: NewMessage, accepted: Accepted, key: Key, door: str) -> None:
+        self.meter.accepted(
+            door,
+            key.stream,
+            repeated=accepted.repeated,
+            recipients=len(message.deliveries),
+            suppressed=accepted.suppressed,
+            size=len(message.raw),
+        )
+        if _LOG.isEnabledFor(logging.INFO):
+            told = {
+                "message_id": accepted.message_id,
+                "door": door,
+                "key": key.access_key_id,
+                "stream": key.stream,
+                "repeated": accepted.repeated,
+                "recipients": [one.recipient for one in message.deliveries],
+                "size": len(message.raw),
+            }
+            _LOG.info("accepted", extra=told)
+        self._on_accepted()
+
+    async def _check_suppressed(self, message: NewMessage) -> None:
+        keys = {one.key for one in message.deliveries if not one.key.endswith(f"@{SIMULATOR_DOMAIN}")}
+        topic = message.tags.get(TOPIC_TAG, "")
+        narrow = scope_of(message.stream, topic) if topic else ""
+        found = await self._store.suppressed(keys, stream=message.stream, narrow=narrow) if keys else {}
+        if len(found) == len(message.deliveries):
+            reasons = ", ".join(sorted(set(found.values())))
+            raise SendRefused(f"Address is on the suppression list: {reasons}.", "See: sendworthy suppressions list")
+
+
+def _single(params: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the SendEmail that one entry amounts to: its tags, headers and data win over the default ones [M]."""
+    template = dict(params["DefaultContent"]["Template"])
+    replaced = (entry.get("ReplacementEmailContent") or {}).get("ReplacementTemplate") or {}
+    if replaced.get("ReplacementTemplateData"):
+        template["TemplateData"] = replaced["ReplacementTemplateData"]
+    headers = {one["Name"].lower(): one for one in template.get("Headers") or ()}
+    headers |= {one["Name"].lower(): one for one in entry.get("ReplacementHeaders") or ()}
+    template["Headers"] = list(headers.values())
+    tags = {one["Name"]: one["Value"] for one in params.get("DefaultEmailTags") or ()}
+    tags |= {one["Name"]: one["Value"] for one in entry.get("ReplacementTags") or ()}
+    own = {"DefaultContent", "BulkEmailEntries", "DefaultEmailTags"}
+    return {name: value for name, value in params.items() if name not in own} | {
+        "Destination": entry["Destination"],
+        "Content": {"Template": template},
+        "EmailTags": [{"Name": name, "Value": value} for name, value in tags.items()],
+    }
+
+
+def _bulk_status(error: SendworthyError) -> str:
+    """Give the BulkEmailStatus [M] for what became of one entry."""
+    match error:
+        case WireError(code="NotFoundException"):
+            return "TEMPLATE_NOT_FOUND"
+        case InvalidMessage() | WireError():
+            return "INVALID_PARAMETER"
+        case SendRefused():
+            return "MESSAGE_REJECTED"
+        case StoreUnavailable():
+            return "TRANSIENT_FAILURE"
+        case _:
+            return "FAILED"
+
+
+def _sentence(error: SendworthyError) -> str:
+    return f"{error.happened} {error.to_do}".strip()

@@ -1,0 +1,67 @@
+"""What the gateway's doors keep: templates, and how a key does. In SQLAlchemy Core for both engines; knows no MIME."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from sendworthy.audit.profile import Stream
+from sendworthy.mail.status import Status
+from sendworthy.store import schema
+from sendworthy.store.values import Counts, StoredTemplate
+
+_templates = schema.templates.c
+
+
+def put_template(connection: Connection, template: StoredTemplate, *, replace: bool) -> bool:
+    """Insert or replace a template's parts; False when it exists already, or (`replace`) does not."""
+    parts = {"subject": template.subject, "text": template.text, "html": template.html}
+    if replace:
+        change = update(schema.templates).where(_templates.name == template.name)
+        return connection.execute(change.values(parts)).rowcount > 0
+    if connection.execute(select(_templates.name).where(_templates.name == template.name)).first():
+        return False
+    row = parts | {"name": template.name, "created_at": template.created_at}
+    connection.execute(insert(schema.templates).values(row))
+    return True
+
+
+def template(connection: Connection, name: str) -> StoredTemplate | None:
+    """Give one template, None when there is none of that name."""
+    row = connection.execute(select(schema.templates).where(_templates.name == name)).mappings().first()
+    return StoredTemplate(**row) if row else None
+
+
+def templates(connection: Connection, limit: int, after: str) -> tuple[StoredTemplate, ...]:
+    """List templates by name, from behind `after`."""
+    query = select(schema.templates).where(_templates.name > after).order_by(_templates.name).limit(limit)
+    return tuple(StoredTemplate(**row) for row in connection.execute(query).mappings())
+
+
+def delete_template(connection: Connection, name: str) -> bool:
+    """Delete a template; say whether there was one."""
+    return connection.execute(delete(schema.templates).where(_templates.name == name)).rowcount > 0
+
+
+def slow_key(connection: Connection, access_key_id: str, share: float | None) -> None:
+    """Set the share that a key is narrowed to."""
+    table = schema.keys
+    connection.execute(update(table).where(table.c.access_key_id == access_key_id).values(slow_share=share))
+
+
+def key_counts(connection: Connection, since: datetime, access_key_id: str | None) -> dict[str, Counts]:
+    """Count deliveries by key (of one, if given), stream and status, of messages accepted since an instant."""
+    messages, deliveries = schema.messages.c, schema.deliveries.c
+    query = (
+        select(messages.access_key_id, deliveries.stream, deliveries.status, func.count())
+        .select_from(schema.messages.join(schema.deliveries, deliveries.message_id == messages.id))
+        .where(messages.accepted_at >= since)
+        .group_by(messages.access_key_id, deliveries.stream, deliveries.status)
+    )
+    if access_key_id is not None:
+        query = query.where(messages.access_key_id == access_key_id)
+    found: dict[str, dict[Stream, dict[Status, int]]] = {}
+    for key, stream, status, count in connection.execute(query):
+        found.setdefault(key, {}).setdefault(Stream(stream), {})[Status(status)] = count
+    return {key: Counts(by_stream=by_stream) for key, by_stream in found.items()}

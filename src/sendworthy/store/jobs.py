@@ -1,0 +1,61 @@
+"""Periodic work among many processes: one effect for each period. Knows no job and no clock.
+
+Whoever takes a period gets a lease and a number that only grows (a fencing token). A process that was stopped longer
+than its lease finds, when it goes on, that its number is no longer the newest, and its effect is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sendworthy.errors import SendworthyError
+from sendworthy.store.schema import micros
+from sendworthy.store.statement import Own, statement
+from sendworthy.store.values import Fence
+
+_MAKE = statement("""
+INSERT INTO jobs (name, period, owner, lease_until, fence) VALUES (?, -1, '', 0, 0) ON CONFLICT (name) DO NOTHING""")
+_LOOK = statement("SELECT period, owner, lease_until, fence FROM jobs WHERE name = ?")
+_LOCK = statement("SELECT period, owner, lease_until, fence FROM jobs WHERE name = ? {locked}")
+_TAKE = statement("UPDATE jobs SET owner = ?, lease_until = ?, fence = fence + 1 WHERE name = ?")
+_DONE = statement("UPDATE jobs SET period = ?, owner = '', lease_until = 0 WHERE name = ?")
+
+
+class Superseded(SendworthyError):
+    """Another process has taken over the periodic job in the meantime; nothing was changed."""
+
+
+def begin(own: Own, name: str, period: int, owner: str, now: datetime, lease_seconds: float) -> Fence | None:
+    """Take the job for a period; None when the period is done or another is at it."""
+    if (row := own.one(_LOOK, name)) is None:
+        own.run(_MAKE, name)
+    elif row[0] >= period:
+        return None
+    row = own.one(_LOCK, name)
+    at = micros(now)
+    if row is None or row[0] >= period or row[2] > at:
+        return None
+    own.run(_TAKE, owner, micros(now + timedelta(seconds=lease_seconds)), name)
+    return Fence(name=name, period=period, number=row[3] + 1)
+
+
+def check(own: Own, fence: Fence | None) -> None:
+    """Keep the fence until the commit. Raises Superseded when it is not the newest."""
+    if fence is None:
+        return
+    row = own.one(_LOCK, fence.name)
+    if row is None or row[3] != fence.number or row[0] >= fence.period:
+        raise Superseded(f"Another process has taken over the job {fence.name}.")
+
+
+def finish(own: Own, fence: Fence) -> None:
+    """Mark the period done. Raises Superseded."""
+    check(own, fence)
+    own.run(_DONE, fence.period, fence.name)
+
+
+def leave(own: Own, fence: Fence) -> None:
+    """Give the period back undone, so that it can be tried again before the lease ends."""
+    row = own.one(_LOCK, fence.name)
+    if row is not None and row[3] == fence.number:
+        own.run(_DONE, row[0], fence.name)

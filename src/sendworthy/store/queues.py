@@ -1,0 +1,158 @@
+"""The order in which waiting mail goes: ranks by urgency, and within a rank the queues take turns. Knows no wire.
+
+A queue is the mail of one key under one configuration set. Looking at who waits costs one index search for each queue,
+not one for each message, so a million bulk messages are passed over as cheaply as one; and a queue that is paused or
+has used its share is left alone without touching its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import ceil
+from typing import Any
+
+from sendworthy.audit.profile import Stream
+from sendworthy.store.statement import Own, statement
+from sendworthy.store.values import NewMessage, Priority
+
+_RANKS = {
+    (Stream.TRANSACTIONAL, Priority.HIGH): 10,
+    (Stream.TRANSACTIONAL, Priority.NORMAL): 20,
+    (Stream.TRANSACTIONAL, Priority.LOW): 30,
+    (Stream.MARKETING, Priority.HIGH): 30,
+    (Stream.MARKETING, Priority.NORMAL): 40,
+    (Stream.MARKETING, Priority.LOW): 50,
+}
+_OLD_BULK = 1
+_LAST_URGENT = 20
+
+MOST_QUEUES = 256
+"""So many queues are looked at in one claim; with more, the next claim begins where this one ended."""
+
+NEXT_QUEUE = statement("""
+SELECT rank, queue, due_at, stream FROM deliveries
+WHERE due_at IS NOT NULL AND (rank, queue) > (?, ?) ORDER BY rank, queue, due_at LIMIT 1""")
+
+SELECT_DUE = statement("""
+SELECT d.id, d.message_id, d.recipient, d.recipient_key, d.stream, d.status, d.attempts, d.tries, d.rank, d.expires_at,
+       d.again, m.size, m.access_key_id, d.queue
+FROM deliveries d JOIN messages m ON m.id = d.message_id
+WHERE d.rank = ? AND d.queue = ? AND d.due_at <= ? AND d.due_at IS NOT NULL
+ORDER BY d.due_at, d.id LIMIT ? {skipping}""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Some waiting mail. `first_due` in stored microseconds is when its first delivery may go."""
+
+    rank: int
+    name: str
+    first_due: int
+    stream: Stream
+
+    @property
+    def access_key_id(self) -> str:
+        """The key whose mail it is; empty for mail that an older program accepted."""
+        return self.name.partition("|")[0]
+
+    @property
+    def configuration_set(self) -> str:
+        """The configuration set that the mail goes under."""
+        return self.name.partition("|")[2]
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it may use the reserve of the day."""
+        return is_urgent(self.rank)
+
+
+def rank(stream: Stream, priority: Priority) -> int:
+    """Give the order of claiming, the smaller the sooner: a password reset does not wait behind a newsletter."""
+    return _RANKS[stream, priority]
+
+
+def is_urgent(rank: int) -> bool:
+    """Say whether mail of a rank is transactional and not of low priority."""
+    return rank <= _LAST_URGENT and rank != _OLD_BULK
+
+
+def queue(message: NewMessage) -> str:
+    """Name the queue of a message."""
+    return f"{message.access_key_id}|{message.configuration_set}"
+
+
+def waiting(own: Own, last_served: tuple[int, str] | None = None) -> list[Queue]:
+    """Give the queues with waiting mail, in the order of ranks.
+
+    With more than MOST_QUEUES of them, those behind `last_served` are among those given.
+    """
+    found = _walk(own, (-1, ""), MOST_QUEUES)
+    if len(found) == MOST_QUEUES and last_served is not None:
+        known = {(one.rank, one.name) for one in found}
+        found += [one for one in _walk(own, last_served, MOST_QUEUES) if (one.rank, one.name) not in known]
+        found.sort(key=lambda one: (one.rank, one.name))
+    return found
+
+
+def _walk(own: Own, start: tuple[int, str], most: int) -> list[Queue]:
+    found: list[Queue] = []
+    while len(found) < most and (row := own.one(NEXT_QUEUE, *start)) is not None:
+        found.append(Queue(rank=row[0], name=row[1], first_due=row[2], stream=Stream(row[3])))
+        start = (row[0], row[1])
+    return found
+
+
+def pick(
+    own: Own,
+    open_queues: Sequence[Queue],
+    most: int,
+    at: int,
+    *,
+    allowed: Callable[[Queue], int],
+    served: Mapping[int, str],
+) -> list[Sequence[Any]]:
+    """Pick up to `most` due rows, rank by rank; within a rank every queue gets an equal part of what is left.
+
+    `allowed` bounds what one key may still have. `served` says for each rank which queue was served last, so that
+    with one permit at a time the queues still take turns.
+    """
+    picked: list[Sequence[Any]] = []
+    for of_rank, members in groupby(open_queues, key=lambda one: one.rank):
+        if len(picked) < most:
+            picked += _turns(own, of_rank, list(members), most - len(picked), at, allowed, served)
+    return picked
+
+
+def _turns(
+    own: Own,
+    of_rank: int,
+    members: list[Queue],
+    most: int,
+    at: int,
+    allowed: Callable[[Queue], int],
+    served: Mapping[int, str],
+) -> list[Sequence[Any]]:
+    last = served.get(of_rank, "")
+    members.sort(key=lambda one: (one.name <= last, one.name))
+    taken: dict[str, list[Sequence[Any]]] = {}
+    used: dict[str, int] = {}
+    left, hungry = most, members
+    while left and hungry:
+        share, still = ceil(left / len(hungry)), []
+        for one in hungry:
+            had = taken.get(one.name, [])
+            room = max(0, allowed(one) - used.get(one.access_key_id, 0))
+            wanted = min(share, left, room)
+            if not wanted:
+                continue
+            # What this transaction has seen and not yet changed is still at the front: ask for it again and skip it.
+            rows = own.all(SELECT_DUE, of_rank, one.name, at, len(had) + wanted)[len(had) :]
+            taken[one.name] = [*had, *rows]
+            used[one.access_key_id] = used.get(one.access_key_id, 0) + len(rows)
+            left -= len(rows)
+            if len(rows) == wanted:
+                still.append(one)
+        hungry = still
+    return [row for rows in taken.values() for row in rows]
