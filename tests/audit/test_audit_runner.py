@@ -103,7 +103,10 @@ def test_a_failure_brings_its_own_fix_and_its_card() -> None:
 def test_without_domains_or_regions_the_checks_that_need_them_do_not_apply() -> None:
     report = run(Evidence(taken_at=NOW, caller=UNSEEN))
     assert {finding.check for finding in report.findings} == {check.id for check in ALL}
-    assert {finding.verdict for finding in report.findings} == {Verdict.NOT_APPLICABLE}
+    scopes = {check.id: check.scope for check in ALL}
+    elsewhere = [finding.verdict for finding in report.findings if scopes[finding.check] is not Scope.SENDER]
+    assert set(elsewhere) == {Verdict.NOT_APPLICABLE}
+    assert not report.with_verdict(Verdict.PASS)
 
 
 def test_blockers_are_blocking_checks_that_fail_or_were_not_seen() -> None:
@@ -130,7 +133,18 @@ def test_an_identity_is_judged_in_each_region() -> None:
 
 
 def test_good_evidence_passes_everything() -> None:
-    assert {finding.verdict for finding in run(GOOD).findings} == {Verdict.PASS}
+    report = run(GOOD)
+    assert not report.with_verdict(Verdict.FAIL)
+    assert not report.with_verdict(Verdict.UNKNOWN)
+    assert {one.check for one in report.with_verdict(Verdict.NOT_APPLICABLE)} == {
+        "account.first_sends",
+        "account.day_of_use",
+        "account.regions",
+        "identity.replica",
+        "dkim.own_key",
+        "dmarc.external_reports",
+        "events.mailbox",
+    }
 
 
 def test_ids_are_unlike_and_cards_are_filled_in() -> None:

@@ -72,13 +72,17 @@ async def test_an_alias_is_followed_and_named(server: str) -> None:
     ("name", "outcome"),
     [
         ("nothing.example.com", DnsOutcome.NXDOMAIN),
-        ("dead.example.com", DnsOutcome.NXDOMAIN),
         ("only-a.example.com", DnsOutcome.NO_DATA),
         ("_domainkey.example.com", DnsOutcome.NO_DATA),
     ],
 )
 async def test_not_being_there_is_an_answer(server: str, name: str, outcome: DnsOutcome) -> None:
     assert await lookup(server, name, "TXT") == Seen(DnsAnswer(outcome=outcome))
+
+
+async def test_an_alias_that_leads_to_nothing_says_where_it_leads(server: str) -> None:
+    dead = DnsAnswer(outcome=DnsOutcome.NXDOMAIN, canonical="nowhere.example.com")
+    assert await lookup(server, "dead.example.com", "TXT") == Seen(dead)
 
 
 @pytest.mark.parametrize(

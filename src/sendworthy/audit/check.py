@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn, TypeVar
@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from sendworthy.audit.evidence import Evidence, Seen, Unseen, UnseenKind
+from sendworthy.audit.waivers import Waived
 
 T = TypeVar("T")
 
@@ -37,13 +38,21 @@ class Severity(StrEnum):
         return tuple(Severity).index(self)
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a file, relative to the tree that was looked at; lines count from 1."""
+
+    file: str
+    line: int
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict of one check on one subject.
 
     `check` is the id, such as `dkim.verified`; `subject` is what was judged, such as `example.com` or
     `eu-west-1`; `what` is one sentence of what was seen; `evidence` quotes it; `why` says why it matters; `fix`
     says what to do (empty on pass); `needs` names what could not be read when the verdict is unknown (IAM actions,
-    DNS names); `blocks_request` is true where AWS is known to refuse over it.
+    DNS names); `blocks_request` is true where AWS is known to refuse over it. `page` is the page of the check in the
+    documentation; `places` are lines of a source tree; `waived` is there while somebody has decided to live with it.
     """
 
     check: str
@@ -59,6 +68,43 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     source: str = ""
     blocks_request: bool = False
+    page: str = ""
+    places: tuple[Place, ...] = ()
+    waived: Waived | None = None
+
+
+class Topic(StrEnum):
+    """What a check is about, in the order in which a reader goes through them."""
+
+    ACCOUNT = "account"
+    IDENTITY = "identity"
+    AUTHENTICATION = "authentication"
+    DNS = "dns"
+    EVENTS = "events"
+    WEBSITE = "website"
+    PROFILE = "profile"
+    SENDING = "sending"
+    SOURCE = "source"
+    MONITORING = "monitoring"
+    PERMISSIONS = "permissions"
+
+
+_TOPICS = {
+    "dkim": Topic.AUTHENTICATION,
+    "mailfrom": Topic.AUTHENTICATION,
+    "spf": Topic.AUTHENTICATION,
+    "dmarc": Topic.AUTHENTICATION,
+    "unsubscribe": Topic.SENDING,
+    "alarms": Topic.MONITORING,
+    "logs": Topic.MONITORING,
+    "suppression": Topic.MONITORING,
+}
+
+
+def topic_of(check_id: str) -> Topic:
+    """Give the topic of a check by its id. Raises ValueError for an id that begins with no topic."""
+    word = check_id.partition(".")[0]
+    return _TOPICS.get(word) or Topic(word)
 
 
 class Scope(StrEnum):
@@ -95,6 +141,7 @@ class Failed:
     what: str
     evidence: tuple[str, ...] = ()
     fix: str = ""
+    places: tuple[Place, ...] = ()
 
 
 class NotSeen(Exception):
@@ -137,6 +184,12 @@ def see(reading: Seen[T] | Unseen) -> T:
     if isinstance(reading, Unseen):
         raise NotSeen((reading,))
     return reading.value
+
+
+def counted(things: Sized, noun: str) -> str:
+    """Count things in words: `1 queue`, `3 queues`."""
+    number = len(things)
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def not_followed(what: str, needs: str = "") -> NoReturn:

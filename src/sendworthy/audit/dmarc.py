@@ -34,6 +34,9 @@ class Dmarc:
     subdomain_policy: str
     rua: tuple[str, ...]
     problems: tuple[str, ...]
+    adkim: str = "r"
+    aspf: str = "r"
+    percent: int = 100
 
 
 def dmarc_records(txt: Sequence[str]) -> tuple[str, ...]:
@@ -73,7 +76,24 @@ def parse_dmarc(text: str) -> Dmarc:
         uris = [uri.strip() for uri in tags.get(tag, "").split(",")] if tag in tags else []
         problems += [f"{tag}={uri or ' (empty)'} is not a mailto: address" for uri in uris if not _is_report_uri(uri)]
     policy = tags.get("p", "").lower()
-    return Dmarc(text, policy, tags.get("sp", policy).lower(), rua, tuple(problems))
+    percent = tags.get("pct", "100")
+    return Dmarc(
+        text,
+        policy,
+        tags.get("sp", policy).lower(),
+        rua,
+        tuple(problems),
+        adkim=tags.get("adkim", "r").lower(),
+        aspf=tags.get("aspf", "r").lower(),
+        percent=int(percent) if percent.isdecimal() else 100,
+    )
+
+
+def report_domain(uri: str) -> str:
+    """Give the domain that reports of a `mailto:` URI go to, lower case; empty for any other URI."""
+    if not _is_report_uri(uri):
+        return ""
+    return uri.partition(":")[2].partition("!")[0].rpartition("@")[2].rstrip(".").lower()
 
 
 def _is_report_uri(uri: str) -> bool:

@@ -5,48 +5,58 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from sendworthy.audit.message import SeenMessage
+from sendworthy.audit.principals import Iam
 from sendworthy.audit.profile import Profile
+from sendworthy.audit.reading import Reading, Seen, Unseen, UnseenKind, nobody_looked
+from sendworthy.audit.remembered import Remembered
+from sendworthy.audit.source import Scan
+from sendworthy.audit.watching import (
+    Alarm,
+    ListedIdentity,
+    LogGroup,
+    Metrics,
+    NotificationTopics,
+    Recommendation,
+    SuppressionList,
+)
 from sendworthy.audit.wishes import Wishes
 from sendworthy.errors import ConfigError
 
+__all__ = [
+    "SCHEMA",
+    "Account",
+    "Caller",
+    "ConfigurationSet",
+    "Dkim",
+    "DnsAnswer",
+    "DnsOutcome",
+    "DnsServer",
+    "EventDestination",
+    "Evidence",
+    "Identity",
+    "Link",
+    "Page",
+    "PageProblem",
+    "Queue",
+    "Reading",
+    "RegionEvidence",
+    "Seen",
+    "Subscription",
+    "Tls",
+    "Topic",
+    "Unseen",
+    "UnseenKind",
+    "UnsubscribeProbe",
+    "dns_key",
+    "from_json",
+    "to_json",
+]
+
 SCHEMA = "sendworthy.evidence/1"
-
-T = TypeVar("T")
-
-
-class UnseenKind(StrEnum):
-    """How a look failed."""
-
-    DENIED = "denied"
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    SERVFAIL = "servfail"
-    REFUSED = "refused"
-    THROTTLED = "throttled"
-    ERROR = "error"
-    NOT_READ = "not_read"
-    """Nobody looked: outside what was asked for, or a thing this version does not follow."""
-
-
-class Seen(msgspec.Struct, Generic[T], frozen=True, tag_field="reading", tag="seen"):
-    """A look that worked. A value of None means: looked, and it does not exist."""
-
-    value: T
-
-
-class Unseen(msgspec.Struct, frozen=True, kw_only=True, tag_field="reading", tag="unseen"):
-    """A look that failed. `needs` names what would let it work: an IAM action, a DNS name with its type, a URL."""
-
-    kind: UnseenKind
-    reason: str
-    needs: str = ""
-
-
-Reading: TypeAlias = Seen[T] | Unseen
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +87,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     review_status: str = ""
     """PENDING, FAILED, GRANTED, DENIED, or empty when nothing was ever submitted."""
     review_case_id: str = ""
+    vdm_enabled: bool | None = None
+    """Virtual Deliverability Manager; None where SES does not say."""
+    plan: str = ""
+    next_plan: str = ""
+    """PricingAttributes: NONE, ESSENTIALS, PRO or ENTERPRISE; empty where SES does not say."""
 
 
 class Dkim(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +103,7 @@ class Dkim(msgspec.Struct, frozen=True, kw_only=True):
     hosted_zone: str = ""
     origin: str = ""
     key_length: str = ""
+    next_key_length: str = ""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +121,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     feedback_forwarding: bool = True
     configuration_set: str = ""
     policies: tuple[str, ...] = ()
+    policy_documents: Mapping[str, str] = {}
+    """The JSON of each sending authorization policy, by name."""
 
 
 class EventDestination(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +143,7 @@ class ConfigurationSet(msgspec.Struct, frozen=True, kw_only=True):
     reputation_metrics: bool = False
     tls_policy: str = ""
     suppressed_reasons: tuple[str, ...] | None = None
+    tracking_domain: str = ""
     destinations: Reading[tuple[EventDestination, ...]]
 
 
@@ -154,12 +173,15 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
-    """One SQS queue. `policy` and `redrive_policy` are JSON, empty when unset."""
+    """One SQS queue. `policy` and `redrive_policy` are JSON, empty when unset; None for what SQS did not say."""
 
     arn: str
     url: str
     policy: str = ""
     redrive_policy: str = ""
+    retention_seconds: int | None = None
+    messages: int | None = None
+    """ApproximateNumberOfMessages: what waits, without what is being worked on."""
 
 
 class RegionEvidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +192,13 @@ class RegionEvidence(msgspec.Struct, frozen=True, kw_only=True):
     configuration_sets: Mapping[str, Reading[ConfigurationSet | None]] = {}
     topics: Mapping[str, Reading[Topic | None]] = {}
     queues: Mapping[str, Reading[Queue | None]] = {}
+    listed: Reading[tuple[ListedIdentity, ...]] = nobody_looked("ses:ListEmailIdentities")
+    notifications: Mapping[str, Reading[NotificationTopics]] = {}
+    alarms: Reading[tuple[Alarm, ...]] = nobody_looked("cloudwatch:DescribeAlarms")
+    metrics: Reading[Metrics] = nobody_looked("cloudwatch:GetMetricData")
+    log_groups: Reading[tuple[LogGroup, ...]] = nobody_looked("logs:DescribeLogGroups")
+    suppression_list: Reading[SuppressionList] = nobody_looked("ses:ListSuppressedDestinations")
+    recommendations: Reading[tuple[Recommendation, ...]] = nobody_looked("ses:ListRecommendations")
 
 
 class DnsOutcome(StrEnum):
@@ -181,7 +210,7 @@ class DnsOutcome(StrEnum):
 
 
 class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer for one name and type.
+    """The answer for one name and type; a name that is an alias of one that does not exist has its `canonical`.
 
     Names in `records` are lower case without the final dot; an MX is `10 host`; the strings of one TXT record are
     joined without a space (RFC 7208 section 3.3). `canonical` is the last name of a CNAME chain, if there was one.
@@ -236,11 +265,37 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
 
 
+class DnsServer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one authoritative server said itself to each question, by the key of the question."""
+
+    name: str
+    answers: Mapping[str, Reading[DnsAnswer]] = {}
+
+
+class UnsubscribeProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """How an unsubscribe address answered a GET and then the POST of RFC 8058; of the URL only the origin is kept.
+
+    `get_says_done` and `post_says_done` say whether the page claims that somebody is unsubscribed now. A `*_status`
+    of 0 means no answer, and `problem` says why. `post_redirects` is true when the POST was answered by a redirect.
+    """
+
+    origin: str
+    https: bool
+    get_status: int = 0
+    get_says_done: bool = False
+    post_status: int = 0
+    post_says_done: bool = False
+    post_redirects: bool = False
+    problem: str = ""
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All of it.
 
-    `organisational` maps each domain or host that matters to its organisational domain by the public suffix list
-    (RFC 7489 section 3.2), so that judging needs no list. `websites` is keyed by the URL asked for.
+    `servers` is by domain; `messages`, `source` and `probe` are there only when they were asked for; `remembered` is
+    what this program's own record adds. `organisational` maps each domain or host that matters to its organisational
+    domain by the public suffix list (RFC 7489 section 3.2), so that judging needs no list. `websites` is keyed by the
+    URL asked for.
     """
 
     schema: str = SCHEMA
@@ -253,39 +308,45 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     organisational: Mapping[str, str] = {}
     profile: Profile = Profile()
     wishes: tuple[Wishes, ...] = ()
+    iam: Reading[Iam] = nobody_looked("iam:GetAccountAuthorizationDetails")
+    servers: Mapping[str, Reading[tuple[DnsServer, ...]]] = {}
+    messages: tuple[SeenMessage, ...] = ()
+    source: Reading[Scan] | None = None
+    probe: Reading[UnsubscribeProbe] | None = None
+    remembered: Reading[Remembered] = nobody_looked("the record of this program")
 
     def lookup(self, name: str, rdtype: str) -> Reading[DnsAnswer]:
         """Give what DNS said to this question, or that nobody asked it."""
-        return self.dns.get(dns_key(name, rdtype)) or _nobody_looked(dns_key(name, rdtype))
+        return self.dns.get(dns_key(name, rdtype)) or nobody_looked(dns_key(name, rdtype))
 
     def account(self, region: str) -> Reading[Account]:
         """Give the account as SES described it in `region`."""
         found = self.regions.get(region)
-        return found.account if found else _nobody_looked("ses:GetAccount")
+        return found.account if found else nobody_looked("ses:GetAccount")
 
     def identity(self, region: str, name: str) -> Reading[Identity | None]:
         """Give an identity in `region`."""
         found = self.regions.get(region)
-        return (found.identities.get(name) if found else None) or _nobody_looked("ses:GetEmailIdentity")
+        return (found.identities.get(name) if found else None) or nobody_looked("ses:GetEmailIdentity")
 
     def configuration_set(self, region: str, name: str) -> Reading[ConfigurationSet | None]:
         """Give a configuration set in `region`."""
         found = self.regions.get(region)
-        return (found.configuration_sets.get(name) if found else None) or _nobody_looked("ses:GetConfigurationSet")
+        return (found.configuration_sets.get(name) if found else None) or nobody_looked("ses:GetConfigurationSet")
 
     def topic(self, region: str, arn: str) -> Reading[Topic | None]:
         """Give an SNS topic."""
         found = self.regions.get(region)
-        return (found.topics.get(arn) if found else None) or _nobody_looked("sns:GetTopicAttributes")
+        return (found.topics.get(arn) if found else None) or nobody_looked("sns:GetTopicAttributes")
 
     def queue(self, region: str, arn: str) -> Reading[Queue | None]:
         """Give an SQS queue."""
         found = self.regions.get(region)
-        return (found.queues.get(arn) if found else None) or _nobody_looked("sqs:GetQueueAttributes")
+        return (found.queues.get(arn) if found else None) or nobody_looked("sqs:GetQueueAttributes")
 
     def website(self, url: str) -> Reading[Page]:
         """Give a page by the URL that was asked for."""
-        return self.websites.get(url) or _nobody_looked(url)
+        return self.websites.get(url) or nobody_looked(url)
 
     def wishes_for(self, region: str) -> Wishes | None:
         """Give what is wished for in `region`."""
@@ -299,10 +360,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 def dns_key(name: str, rdtype: str) -> str:
     """Give the key of a DNS question in `Evidence.dns`: `TXT _dmarc.example.com`."""
     return f"{rdtype} {name.rstrip('.').lower()}"
-
-
-def _nobody_looked(needs: str) -> Unseen:
-    return Unseen(kind=UnseenKind.NOT_READ, reason="nobody looked", needs=needs)
 
 
 def to_json(evidence: Evidence) -> bytes:

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from sendworthy.audit.words import Words
+
 
 class Stream(StrEnum):
     """SES knows two kinds of mail (PutAccountDetails.MailType)."""
@@ -23,7 +25,12 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """The `[sender]` table of sendworthy.toml: who sends. Empty strings are what the user has not said yet."""
+    """The `[sender]` table of sendworthy.toml: who sends. Empty strings are what the user has not said yet.
+
+    `application` is what hands mail to SES and how it meets errors and retries, `earlier_sending` what was sent before
+    and by which way, `approved_case` the AWS case of a sister account that has production access, `remarks` anything
+    else that a reviewer should know.
+    """
 
     company: str = ""
     website: str = ""
@@ -36,6 +43,10 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
     terms: str = ""
     anti_spam_policy: str = ""
     language: str = "EN"
+    application: str = ""
+    earlier_sending: str = ""
+    approved_case: str = ""
+    remarks: str = ""
 
 
 class MailKind(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +54,8 @@ class MailKind(msgspec.Struct, frozen=True, kw_only=True):
 
     `trigger` is what causes it, `opt_in` how recipients asked for it, `address_source` where the addresses come from,
     `per_day` the expected messages a day at first and `per_day_later` after `later_by` (ISO date), `peak_per_second`
-    the highest rate, `volume_reason` why these figures, `sample` the path or text of a sample message.
+    the highest rate, `volume_reason` why these figures, `sample` the path or text of a sample message, `list_hygiene`
+    how the list is kept clean, `unsubscribe` how a recipient stops it.
     """
 
     name: str
@@ -58,6 +70,8 @@ class MailKind(msgspec.Struct, frozen=True, kw_only=True):
     peak_per_second: float = 0.0
     volume_reason: str = ""
     sample: str = ""
+    list_hygiene: str = ""
+    unsubscribe: str = ""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,3 +79,4 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     sender: Sender = Sender()
     mail: tuple[MailKind, ...] = ()
+    word: Words = Words()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import assert_never
 from urllib.parse import urlsplit
 
 from sendworthy.audit.evidence import Evidence, Page
@@ -24,10 +25,14 @@ _PARKED = re.compile(
 
 
 class PolicyKind(StrEnum):
-    """The two pages that every sender must link."""
+    """The pages about mail and data that a sender links; the first two are wanted of everybody."""
 
     PRIVACY = "privacy policy"
     TERMS = "terms"
+    ANTI_SPAM = "anti-spam policy"
+
+
+REQUIRED = (PolicyKind.PRIVACY, PolicyKind.TERMS)
 
 
 _WORDS = {
@@ -40,6 +45,10 @@ _WORDS = {
         r"\bterms\b|\btos\b|conditions|nutzungsbedingungen|geschäftsbedingungen|\bagb\b|\bcgu\b|\bcgv\b|condiciones|"
         r"términos|termos|condizioni|voorwaarden|warunki|regulamin|villkor|vilkår|betingelser|käyttöehdot|şartlar|"
         r"利用規約|이용약관|条款|條款|соглашени",
+        re.IGNORECASE,
+    ),
+    PolicyKind.ANTI_SPAM: re.compile(
+        r"anti.?spam|no.?spam|spam policy|e-?mail policy|acceptable use|\baup\b|messaging policy|迷惑メール",
         re.IGNORECASE,
     ),
 }
@@ -90,7 +99,15 @@ def policy_link(page: Page, kind: PolicyKind, named: str = "") -> str:
 
 def named_policy(sender: Sender, kind: PolicyKind) -> str:
     """Give the policy's URL in the sender's own words; empty when not said."""
-    return sender.privacy_policy if kind is PolicyKind.PRIVACY else sender.terms
+    match kind:
+        case PolicyKind.PRIVACY:
+            return sender.privacy_policy
+        case PolicyKind.TERMS:
+            return sender.terms
+        case PolicyKind.ANTI_SPAM:
+            return sender.anti_spam_policy
+        case _:
+            assert_never(kind)
 
 
 def host_is_near(evidence: Evidence, url: str) -> bool:

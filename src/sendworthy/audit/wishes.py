@@ -23,7 +23,9 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     `mail_from_label` is put before each domain (`mail` makes mail.example.com); every Region needs a label of its
     own, because SES wants exactly one MX there and it names the Region. `dmarc_rua` is empty, or `mailto:` URIs with
     commas between them.
-    `tags` go on everything that is created.
+    `tls_policy` is REQUIRE, or OPTIONAL (mail to a host without TLS goes out all the same). `alarm_emails` are told of
+    alarms; `archive_bucket` is the S3 bucket in which events are kept, empty for none. `tags` go on everything that is
+    created.
     """
 
     region: str
@@ -36,6 +38,14 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     dead_letter_queue: str = "sendworthy-events-dead"
     dmarc_policy: str = "none"
     dmarc_rua: str = ""
+    tls_policy: str = "OPTIONAL"
+    feedback_forwarding: bool = True
+    vdm: bool = False
+    alarms: bool = True
+    alarm_topic: str = "sendworthy-alarms"
+    alarm_emails: tuple[str, ...] = ()
+    iam_policies: bool = False
+    archive_bucket: str = ""
     tags: Mapping[str, str] = msgspec.field(default_factory=_our_tag)
 
     @property
@@ -43,6 +53,10 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         """The set for mail that names none: the transactional one where there is one, else the first; empty if none."""
         by_stream = self.configuration_sets
         return by_stream.get(Stream.TRANSACTIONAL) or next(iter(by_stream.values()), "")
+
+    def tag_list(self) -> list[Mapping[str, str]]:
+        """Give the tags as most of AWS takes them."""
+        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
     def topic_arn(self, partition: str, account_id: str) -> str:
         """Give the ARN that the topic has, or will have, in this account."""
@@ -55,6 +69,10 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     def dead_letter_queue_arn(self, partition: str, account_id: str) -> str:
         """Give the ARN that the dead-letter queue has, or will have."""
         return f"arn:{partition}:sqs:{self.region}:{account_id}:{self.dead_letter_queue}"
+
+    def alarm_topic_arn(self, partition: str, account_id: str) -> str:
+        """Give the ARN that the topic of the alarms has, or will have."""
+        return f"arn:{partition}:sns:{self.region}:{account_id}:{self.alarm_topic}"
 
     def mail_from_domain(self, domain: str) -> str:
         """Give the MAIL FROM domain wished for `domain`."""

@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
+
+from sendworthy.audit.checks.dns import mta_sts_url
 from sendworthy.audit.evidence import (
     DnsAnswer,
+    DnsServer,
     Evidence,
     Identity,
     Page,
     Reading,
     RegionEvidence,
     Seen,
+    Topic,
     Unseen,
     UnseenKind,
+    UnsubscribeProbe,
     dns_key,
 )
+from sendworthy.audit.message import SeenMessage
+from sendworthy.audit.principals import Iam
 from sendworthy.audit.profile import Profile
+from sendworthy.audit.reading import nobody_looked
 from sendworthy.audit.records import dkim_targets, domain_name
-from sendworthy.audit.spf import next_names, parse_spf, spf_records
+from sendworthy.audit.remembered import Remembered
+from sendworthy.audit.source import Scan
+from sendworthy.audit.watching import Alarm
 from sendworthy.audit.website import PolicyKind, named_policy, policy_link, website_url, with_scheme
 from sendworthy.audit.wishes import Wishes
+from sendworthy.clients.collect_domain import ask_domain, ask_receiving, ask_spf
 from sendworthy.clients.dns import Dns
-from sendworthy.clients.read_aws import AwsCalls, read_caller, read_region
+from sendworthy.clients.name_servers import Servers
+from sendworthy.clients.read_aws import AwsCalls, read_caller, read_region, read_topics
+from sendworthy.clients.read_iam import read_iam
+from sendworthy.clients.read_watch import Watch
 
 T = TypeVar("T")
-
-_MAX_SPF_RECORDS = 24
-"""More records than any valid SPF tree has (RFC 7208 section 4.6.4 stops at ten look-ups)."""
 
 
 class Pages(Protocol):
@@ -51,6 +63,25 @@ class SuffixList(Protocol):
 Progress = Callable[[str], None]
 
 
+class Handed(msgspec.Struct, frozen=True, kw_only=True):
+    """What collecting is handed because no look of its own finds it."""
+
+    messages: tuple[SeenMessage, ...] = ()
+    source: Reading[Scan] | None = None
+    probe: Reading[UnsubscribeProbe] | None = None
+    remembered: Reading[Remembered] = nobody_looked("the record of this program")
+
+
+class _Looks(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to ask."""
+
+    aws: AwsCalls
+    resolver: Dns
+    web: Pages
+    servers: Servers | None
+    suffixes: SuffixList
+
+
 async def collect(
     aws: AwsCalls,
     resolver: Dns,
@@ -62,24 +93,32 @@ async def collect(
     suffixes: SuffixList,
     profile: Profile | None = None,
     wishes: Sequence[Wishes] = (),
+    name_servers: Servers | None = None,
+    wide: bool = True,
+    handed: Handed | None = None,
     time_budget_seconds: float = 60.0,
     progress: Progress | None = None,
 ) -> Evidence:
     """Look at everything the checks read, concurrently, within `time_budget_seconds`.
 
     Nothing is changed anywhere. Whatever hangs, fails or is denied becomes an Unseen reading; the rest is there.
+    Without `wide` only what a plan needs is looked at: SES and the way of events, no alarms, metrics, IAM or servers.
+    `name_servers` asks authoritative servers; `handed` is what no look finds, and goes into the evidence as it is.
     `progress` is called with one line for each part that is done. Raises ConfigError for what is no domain name, and
     where the AWS settings of this machine are wrong.
     """
     names = tuple(dict.fromkeys(domain_name(domain) for domain in domains))
-    collecting = _Collecting(aws, resolver, web, suffixes, time_budget_seconds, progress or _silent)
     taken_at = now()
-    known = profile or Profile()
+    looks = _Looks(aws=aws, resolver=resolver, web=web, servers=name_servers if wide else None, suffixes=suffixes)
+    collecting = _Collecting(looks, taken_at, time_budget_seconds, progress or _silent, wide=wide)
+    known, given = profile or Profile(), handed or Handed()
     await _all(
         collecting.known_caller(),
         *(collecting.region(region, names, wishes) for region in dict.fromkeys(regions)),
         *(collecting.domain(domain) for domain in names),
         collecting.website(known, names),
+        collecting.contacts(known),
+        collecting.read_principals(),
     )
     return Evidence(
         taken_at=taken_at,
@@ -91,6 +130,12 @@ async def collect(
         organisational=collecting.organisational,
         profile=known,
         wishes=tuple(wishes),
+        iam=collecting.iam,
+        servers=collecting.servers,
+        messages=given.messages,
+        source=given.source,
+        probe=given.probe,
+        remembered=given.remembered,
     )
 
 
@@ -112,21 +157,20 @@ def _silent(_line: str) -> None:
 class _Collecting:
     """One run of `collect`: what has been asked already, and when time is up."""
 
-    def __init__(
-        self, aws: AwsCalls, resolver: Dns, web: Pages, suffixes: SuffixList, seconds: float, progress: Progress
-    ) -> None:
-        self._aws = aws
-        self._resolver = resolver
-        self._web = web
-        self._suffixes = suffixes
+    def __init__(self, looks: _Looks, taken_at: datetime, seconds: float, progress: Progress, *, wide: bool) -> None:
+        self._looks = looks
+        self._taken_at = taken_at
         self._deadline = asyncio.get_running_loop().time() + seconds
         self._progress = progress
-        self.caller = asyncio.create_task(self.within(lambda: read_caller(aws), "sts:GetCallerIdentity"))
+        self._wide = wide
+        self.caller = asyncio.create_task(self.within(lambda: read_caller(looks.aws), "sts:GetCallerIdentity"))
         self.regions: dict[str, RegionEvidence] = {}
         self._asked: dict[str, asyncio.Task[Reading[DnsAnswer]]] = {}
         self.dns: dict[str, Reading[DnsAnswer]] = {}
         self.websites: dict[str, Reading[Page]] = {}
         self.organisational: dict[str, str] = {}
+        self.servers: dict[str, Reading[tuple[DnsServer, ...]]] = {}
+        self.iam: Reading[Iam] = nobody_looked("iam:GetAccountAuthorizationDetails")
 
     async def known_caller(self) -> None:
         """Wait until it is known, or unknown, whose credentials these are."""
@@ -145,14 +189,14 @@ class _Collecting:
         key = dns_key(name, rdtype)
         task = self._asked.get(key)
         if task is None:
-            task = asyncio.create_task(self.within(lambda: self._resolver.lookup(name, rdtype), key))
+            task = asyncio.create_task(self.within(lambda: self._looks.resolver.lookup(name, rdtype), key))
             self._asked[key] = task
         self.dns[key] = await task
         return self.dns[key]
 
     def organise(self, name: str) -> str:
         """Note the organisational domain of `name`. A public suffix has none and stands for itself."""
-        found = self._suffixes.privatesuffix(name) or name
+        found = self._looks.suffixes.privatesuffix(name) or name
         self.organisational[name] = found
         return found
 
@@ -160,7 +204,7 @@ class _Collecting:
         """Look at one Region, and at the DNS names that its identities need."""
         wished = next((one for one in wishes if one.region == region), None)
         seen = await read_region(
-            self._aws, self.within, region=region, domains=domains, wishes=wished, caller=self.caller
+            self._looks.aws, self.within, region=region, domains=domains, wishes=wished, caller=self.caller
         )
         self.regions[region] = seen
         self._progress(f"Read the account in {region}.")
@@ -168,47 +212,107 @@ class _Collecting:
             *(
                 self._identity_dns(region, domain, reading.value if isinstance(reading, Seen) else None, wished)
                 for domain, reading in seen.identities.items()
-            )
+            ),
+            *(self.ask(name, "A") for name in _tracking_domains(seen)),
+            self._watch(region, seen),
         )
         self._progress(f"Looked up the records that SES wants in {region}.")
 
+    async def _watch(self, region: str, seen: RegionEvidence) -> None:
+        """Look at what surrounds SES in a Region, once the chief things are known."""
+        if not self._wide:
+            return
+        watch = Watch(self._looks.aws, region)
+        account = seen.account.value if isinstance(seen.account, Seen) else None
+        (alarms, topics), metrics, logs = await asyncio.gather(
+            self._alarms(watch, region, seen),
+            self.within(lambda: watch.metrics(tuple(seen.queues), self._taken_at), "cloudwatch:GetMetricData"),
+            self.within(watch.log_groups, "logs:DescribeLogGroups"),
+        )
+        listed, notifications, suppressed, recommended = await asyncio.gather(
+            self.within(watch.listed, "ses:ListEmailIdentities"),
+            self._notifications(watch, [name for name, one in seen.identities.items() if one != Seen(None)]),
+            self._only(account and account.production_access, watch.suppression_list, "ses:ListSuppressedDestinations"),
+            self._only(account and account.vdm_enabled, watch.recommendations, "ses:ListRecommendations"),
+        )
+        self.regions[region] = msgspec.structs.replace(
+            seen,
+            topics={**seen.topics, **topics},
+            listed=listed,
+            notifications=notifications,
+            alarms=alarms,
+            metrics=metrics,
+            log_groups=logs,
+            suppression_list=suppressed,
+            recommendations=recommended,
+        )
+        self._progress(f"Read alarms, metrics and logs in {region}.")
+
+    async def _alarms(
+        self, watch: Watch, region: str, seen: RegionEvidence
+    ) -> tuple[Reading[tuple[Alarm, ...]], Mapping[str, Reading[Topic | None]]]:
+        """Read the alarms, and the topics they tell that were not read yet."""
+        alarms = await self.within(watch.alarms, "cloudwatch:DescribeAlarms")
+        told = (arn for one in (alarms.value if isinstance(alarms, Seen) else ()) for arn in one.actions)
+        unknown = [arn for arn in dict.fromkeys(told) if ":sns:" in arn and arn not in seen.topics]
+        return alarms, await read_topics(self._looks.aws, self.within, region=region, arns=unknown)
+
+    async def _only(self, wanted: object, look: Callable[[], Awaitable[Reading[T]]], needs: str) -> Reading[T]:
+        """Look where there is something to see; nobody looked otherwise."""
+        return await self.within(look, needs) if wanted else nobody_looked(needs)
+
+    async def _notifications(self, watch: Watch, domains: Sequence[str]) -> Mapping[str, Any]:
+        needs = "ses:GetIdentityNotificationAttributes"
+        if not domains:
+            return {}
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await watch.notifications(domains)
+        except TimeoutError:
+            late = Unseen(kind=UnseenKind.TIMEOUT, reason=f"no time was left for {needs}", needs=needs)
+            return dict.fromkeys(domains, late)
+
+    async def read_principals(self) -> None:
+        """Look at who may send in the account; IAM is the same in every Region."""
+        if self._wide:
+            self.iam = await self.within(lambda: read_iam(self._looks.aws), "iam:GetAccountAuthorizationDetails")
+
     async def _identity_dns(self, region: str, domain: str, identity: Identity | None, wished: Wishes | None) -> None:
         mail_from = {wished.mail_from_domain(domain)} if wished else set()
-        names: tuple[tuple[str, str], ...] = ()
+        names: list[tuple[str, str]] = []
         if identity is not None:
-            names = dkim_targets(domain, region, identity.dkim)
+            own_key = identity.dkim.origin == "EXTERNAL"
+            kind = "TXT" if own_key else "CNAME"
+            names = [(name, kind) for name, _target in dkim_targets(domain, region, identity.dkim)]
             if identity.mail_from_domain:
                 mail_from.add(identity.mail_from_domain)
         await asyncio.gather(
-            *(self.ask(name, "CNAME") for name, _target in names),
+            *(self.ask(*one) for one in names),
             *(self.ask(name, "MX") for name in mail_from),
-            *(self._ask_spf(name) for name in mail_from),
+            *(ask_spf(self.ask, name) for name in mail_from),
         )
-
-    async def _ask_spf(self, name: str) -> None:
-        """Ask for the SPF record of `name` and of every name it refers to, level by level."""
-        asked: set[str] = set()
-        level: Iterable[str] = (name,)
-        while level and len(asked) < _MAX_SPF_RECORDS:
-            now = [one for one in dict.fromkeys(level) if one not in asked and one != "amazonses.com"]
-            asked.update(now)
-            answers = await asyncio.gather(*(self.ask(one, "TXT") for one in now))
-            level = [
-                inner
-                for answer in answers
-                if isinstance(answer, Seen)
-                for record in spf_records(answer.value.records)
-                for inner in next_names(parse_spf(record))
-            ]
 
     async def domain(self, domain: str) -> None:
-        """Look up what a domain publishes whatever SES says of it."""
+        """Look up what a domain publishes whatever SES says of it, and ask its servers themselves."""
         organisational = self.organise(domain)
-        await asyncio.gather(
-            self.ask(domain, "TXT"),
-            *(self.ask(f"_dmarc.{owner}", "TXT") for owner in dict.fromkeys((domain, organisational))),
+        has_sts, _ = await asyncio.gather(
+            ask_domain(self.ask, domain, organisational, self.organise), self._ask_servers(domain, organisational)
         )
+        if has_sts:
+            await asyncio.gather(self._fetch(mta_sts_url(domain)), self.ask(f"mta-sts.{domain}", "A"))
         self._progress(f"Looked up the records of {domain}.")
+
+    async def _ask_servers(self, domain: str, organisational: str) -> None:
+        servers = self._looks.servers
+        if servers is None:
+            return
+        questions = ((domain, "TXT"), (domain, "MX"), (f"_dmarc.{domain}", "TXT"))
+        self.servers[domain] = await self.within(lambda: servers.ask(domain, organisational, questions), f"NS {domain}")
+
+    async def contacts(self, profile: Profile) -> None:
+        """Look up whether the contacts' addresses take mail."""
+        owners = {one.email.rpartition("@")[2].lower() for one in profile.sender.contacts}
+        await asyncio.gather(*(ask_receiving(self.ask, owner) for owner in sorted(owners - {""})))
 
     async def website(self, profile: Profile, domains: Sequence[str]) -> None:
         """Fetch the website, then the policy pages that it links or that the sender names."""
@@ -217,7 +321,7 @@ class _Collecting:
         if not url:
             return
         await self._fetch(url)
-        links = {with_scheme(named) for named in (sender.privacy_policy, sender.terms) if named}
+        links = {with_scheme(named) for kind in PolicyKind if (named := named_policy(sender, kind))}
         page = self.websites[url]
         if isinstance(page, Seen):
             self.organise((urlsplit(page.value.final_url).hostname or "").rstrip("."))
@@ -227,4 +331,12 @@ class _Collecting:
 
     async def _fetch(self, url: str) -> None:
         if url not in self.websites:
-            self.websites[url] = await self.within(lambda: self._web.get(url), url)
+            self.websites[url] = await self.within(lambda: self._looks.web.get(url), url)
+
+
+def _tracking_domains(seen: RegionEvidence) -> Iterable[str]:
+    return dict.fromkeys(
+        reading.value.tracking_domain
+        for reading in seen.configuration_sets.values()
+        if isinstance(reading, Seen) and reading.value and reading.value.tracking_domain
+    )

@@ -16,6 +16,7 @@ import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.ANY.CNAME import CNAME
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.NS import NS
 from dns.rdtypes.ANY.TXT import TXT
 
 from sendworthy.audit.evidence import DnsAnswer, DnsOutcome, Reading, Seen, Unseen, UnseenKind, dns_key
@@ -42,6 +43,11 @@ class Resolver:
         self._resolver.timeout = min(2.0, seconds)
         self._gate = asyncio.Semaphore(concurrency)
 
+    @property
+    def port(self) -> int:
+        """The port of the servers that are asked."""
+        return self._resolver.port
+
     def __repr__(self) -> str:
         return f"Resolver({self._where!r})"
 
@@ -55,8 +61,9 @@ class Resolver:
         try:
             async with self._gate:
                 answer = await self._resolver.resolve(asked, rdtype, search=False, raise_on_no_answer=False)
-        except dns.resolver.NXDOMAIN:
-            return Seen(DnsAnswer(outcome=DnsOutcome.NXDOMAIN))
+        except dns.resolver.NXDOMAIN as error:
+            last = error.canonical_name
+            return Seen(DnsAnswer(outcome=DnsOutcome.NXDOMAIN, canonical="" if last == asked else _host(last)))
         except dns.resolver.LifetimeTimeout as error:
             # A server that refuses or fails is asked again until time is up; what it said is the better reason.
             said = tuple(_said(error.kwargs.get("errors") or ()))
@@ -68,7 +75,7 @@ class Resolver:
         if answer.rrset is None:
             return Seen(DnsAnswer(outcome=DnsOutcome.NO_DATA))
         canonical = "" if answer.canonical_name == asked else _host(answer.canonical_name)
-        records = tuple(sorted(_text(record) for record in answer.rrset))
+        records = tuple(sorted(record_text(record) for record in answer.rrset))
         return Seen(DnsAnswer(outcome=DnsOutcome.FOUND, records=records, canonical=canonical))
 
 
@@ -129,13 +136,14 @@ def _failed(said: tuple[UnseenKind, ...], needs: str) -> Unseen:
     return Unseen(kind=kind, reason=f"{needs}: {_WORDS[kind]}", needs=needs) if kind else _timeout(needs)
 
 
-def _text(record: dns.rdata.Rdata) -> str:
+def record_text(record: dns.rdata.Rdata) -> str:
+    """Give a record as `DnsAnswer.records` has it."""
     match record:
         case TXT():
             return b"".join(record.strings).decode("utf-8", "backslashreplace")
         case MX():
             return f"{record.preference} {_host(record.exchange)}"
-        case CNAME():
+        case CNAME() | NS():
             return _host(record.target)
         case _:
             return record.to_text()

@@ -6,6 +6,7 @@ Only Get and List calls; judges nothing. A thing that does not exist is Seen(Non
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -110,13 +111,32 @@ async def read_region(
     topic_arns = [one.target for one in _destinations(sets.values()) if one.kind == "sns"]
     found_topics = await reader.each((*topic_arns, *topics), reader.topic, "sns:GetTopicAttributes")
     queue_arns = [one.endpoint for one in _subscriptions(found_topics.values()) if one.protocol == "sqs"]
+    found_queues = await reader.each((*queue_arns, *queues), reader.queue, "sqs:GetQueueAttributes")
+    behind = [arn for arn in _dead_letter_arns(found_queues.values()) if arn not in found_queues]
+    found_queues |= await reader.each(behind, reader.queue, "sqs:GetQueueAttributes")
     return RegionEvidence(
-        account=account,
-        identities=identities,
-        configuration_sets=sets,
-        topics=found_topics,
-        queues=await reader.each((*queue_arns, *queues), reader.queue, "sqs:GetQueueAttributes"),
+        account=account, identities=identities, configuration_sets=sets, topics=found_topics, queues=found_queues
     )
+
+
+async def read_topics(
+    aws: AwsCalls, within: Within, *, region: str, arns: Iterable[str]
+) -> dict[str, Reading[Topic | None]]:
+    """Read topics of one Region by their ARNs, with their subscriptions."""
+    reader = _Reader(aws, within, region)
+    own = [arn for arn in arns if arn.split(":")[3:4] == [region]]
+    return await reader.each(own, reader.topic, "sns:GetTopicAttributes")
+
+
+def _dead_letter_arns(queues: Iterable[Reading[Queue | None]]) -> Iterator[str]:
+    for reading in queues:
+        if isinstance(reading, Seen) and reading.value and reading.value.redrive_policy:
+            try:
+                arn = json.loads(reading.value.redrive_policy).get("deadLetterTargetArn")
+            except (ValueError, AttributeError):
+                continue
+            if isinstance(arn, str):
+                yield arn
 
 
 def _wished_arns(wishes: Wishes, caller: Caller) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -184,6 +204,9 @@ class _Reader:
                 website_url=details.get("WebsiteURL", ""),
                 review_status=review.get("Status", ""),
                 review_case_id=review.get("CaseId", ""),
+                vdm_enabled=_on(answer.value.get("VdmAttributes", {}).get("VdmEnabled")),
+                plan=answer.value.get("PricingAttributes", {}).get("CurrentPlan", ""),
+                next_plan=answer.value.get("PricingAttributes", {}).get("NextPlan", ""),
             )
         )
 
@@ -209,6 +232,7 @@ class _Reader:
                     hosted_zone=dkim.get("SigningHostedZone", ""),
                     origin=dkim.get("SigningAttributesOrigin", ""),
                     key_length=dkim.get("CurrentSigningKeyLength", ""),
+                    next_key_length=dkim.get("NextSigningKeyLength", ""),
                 ),
                 mail_from_domain=mail_from.get("MailFromDomain", "").rstrip(".").lower(),
                 mail_from_status=mail_from.get("MailFromDomainStatus", ""),
@@ -216,6 +240,7 @@ class _Reader:
                 feedback_forwarding=bool(found.get("FeedbackForwardingStatus", True)),
                 configuration_set=found.get("ConfigurationSetName", ""),
                 policies=tuple(sorted(found.get("Policies", {}))),
+                policy_documents=dict(found.get("Policies", {})),
             )
         )
 
@@ -241,6 +266,7 @@ class _Reader:
                 reputation_metrics=bool(found.get("ReputationOptions", {}).get("ReputationMetricsEnabled", False)),
                 tls_policy=found.get("DeliveryOptions", {}).get("TlsPolicy", ""),
                 suppressed_reasons=None if suppression is None else tuple(suppression),
+                tracking_domain=found.get("TrackingOptions", {}).get("CustomRedirectDomain", "").rstrip(".").lower(),
                 destinations=listed,
             )
         )
@@ -309,7 +335,24 @@ class _Reader:
             return answer if isinstance(answer, Unseen) else Seen(None)
         attributes = answer.value.get("Attributes", {})
         policy, redrive = attributes.get("Policy", ""), attributes.get("RedrivePolicy", "")
-        return Seen(Queue(arn=arn, url=url, policy=policy, redrive_policy=redrive))
+        return Seen(
+            Queue(
+                arn=arn,
+                url=url,
+                policy=policy,
+                redrive_policy=redrive,
+                retention_seconds=_number(attributes.get("MessageRetentionPeriod")),
+                messages=_number(attributes.get("ApproximateNumberOfMessages")),
+            )
+        )
+
+
+def _number(text: object) -> int | None:
+    return int(text) if isinstance(text, str) and text.isdecimal() else None
+
+
+def _on(word: object) -> bool | None:
+    return None if word is None else word == "ENABLED"
 
 
 def _without_secrets(protocol: str, endpoint: str) -> str:

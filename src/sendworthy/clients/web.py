@@ -35,13 +35,13 @@ class Web:
     ) -> None:
         self._seconds = seconds
         self._resolver = resolver
-        self._connect_to = {host.lower(): _host_and_port(target) for host, target in (connect_to or {}).items()}
+        self._connect_to = dict(connect_to or {})
+        _table(self._connect_to)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        resolver = _Redirecting(self._connect_to) if self._connect_to else None
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=resolver, limit=16),
+            connector=connector(self._connect_to),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(5.0, self._seconds)),
             headers={"User-Agent": "sendworthy-audit", "Accept": "text/html,application/xhtml+xml,*/*;q=0.5"},
             cookie_jar=aiohttp.CookieJar(),
@@ -151,6 +151,15 @@ def _host_and_port(target: str) -> tuple[str, int]:
     if not host or not port.isdecimal():
         raise ConfigError(f"{target!r} is not a host and port.", "Write it as 127.0.0.1:8080.")
     return host.strip("[]"), int(port)
+
+
+def _table(connect_to: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    return {host.lower(): _host_and_port(target) for host, target in connect_to.items()}
+
+
+def connector(connect_to: Mapping[str, str] | None) -> aiohttp.TCPConnector:
+    """Give the way to hosts: those of the table at their `host:port`, all others as usual."""
+    return aiohttp.TCPConnector(resolver=_Redirecting(_table(connect_to)) if connect_to else None, limit=16)
 
 
 class _Redirecting(AbstractResolver):

@@ -1,4 +1,4 @@
-"""Checks of a sending domain in one Region: verified, signed by DKIM, bounces under a MAIL FROM of its own with SPF."""
+"""The chief checks of a sending domain in one Region: verified, signed by DKIM, a MAIL FROM of its own with SPF."""
 
 from __future__ import annotations
 
@@ -144,7 +144,6 @@ def _mail_from(evidence: Evidence, subject: Subject) -> Passed | Failed:
     unseen: list[Unseen] = []
     _judge_mx(evidence, subject, identity, wrong, unseen, quoted)
     _judge_mail_from_spf(evidence, identity, wrong, unseen, quoted)
-    _judge_root_spf(evidence, subject, wrong, unseen, quoted)
     if identity.mail_from_status != "SUCCESS":
         said = f"SES says {identity.mail_from_status or 'nothing'} of the MAIL FROM domain {identity.mail_from_domain}"
         detail = f": {'; '.join(wrong)}." if wrong else "."
@@ -213,24 +212,6 @@ def _judge_mail_from_spf(
 def _spf_not_followed(name: str) -> Unseen:
     reason = f"the SPF record of {name} could not be followed to its end"
     return Unseen(kind=UnseenKind.NOT_READ, reason=reason, needs=f"TXT {name}")
-
-
-def _judge_root_spf(
-    evidence: Evidence, subject: Subject, wrong: list[str], unseen: list[Unseen], quoted: list[str]
-) -> None:
-    """Judge SPF at the From domain only where it is broken: SES does not need one there."""
-    answer = evidence.lookup(subject.domain, "TXT")
-    if isinstance(answer, Unseen):
-        unseen.append(answer)
-        return
-    records = spf_records(answer.value.records)
-    quoted += [f"{subject.domain} TXT {record}" for record in records]
-    if len(records) > 1:
-        wrong.append(
-            f"{subject.domain} has {len(records)} SPF records, which receivers treat as an error (RFC 7208 section 4.5)"
-        )
-    elif records and (problems := parse_spf(records[0]).problems):
-        wrong.append(f"the SPF record of {subject.domain} is malformed: {', '.join(problems)}")
 
 
 MAIL_FROM = Check(

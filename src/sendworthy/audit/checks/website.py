@@ -6,7 +6,7 @@ from sendworthy.audit.check import Check, Failed, NotApplicable, Passed, Scope, 
 from sendworthy.audit.evidence import Evidence, Page, PageProblem
 from sendworthy.audit.website import (
     EMPTY_BELOW_CHARACTERS,
-    PolicyKind,
+    REQUIRED,
     host_is_near,
     named_policy,
     parked_phrase,
@@ -42,7 +42,7 @@ def _website(evidence: Evidence, _subject: Subject) -> Passed | Failed:
     if wrong:
         return Failed(f"{wrong}{guessed}.", quoted)
     missing: list[str] = []
-    for kind in PolicyKind:
+    for kind in REQUIRED:
         link = policy_link(page, kind, named_policy(sender, kind))
         if not link:
             missing.append(f"{url} links no {kind}")

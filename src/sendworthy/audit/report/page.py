@@ -1,10 +1,12 @@
-"""A page of documentation for one check, made from its card."""
+"""The pages of documentation for the checks, made from their cards. Writes no file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
-from sendworthy.audit.check import Check, Scope
+from sendworthy.audit.check import Check, Scope, Topic, topic_of
+from sendworthy.audit.report.parts import TOPIC_TITLES
 
 
 def check_page(check: Check) -> str:
@@ -52,3 +54,28 @@ def _scope(scope: Scope) -> str:
             return "once"
         case _:
             assert_never(scope)
+
+
+def page_name(check: Check) -> str:
+    """Give the file name of a check's page."""
+    return f"{check.id}.md"
+
+
+def check_pages(checks: Sequence[Check]) -> dict[str, str]:
+    """Give every page under docs/checks/ by its file name, the list of them all (README.md) first."""
+    return {"README.md": _index(checks), **{page_name(check): check_page(check) for check in checks}}
+
+
+def _index(checks: Sequence[Check]) -> str:
+    lines = [
+        "# The checks",
+        "",
+        f"{len(checks)} checks, in the order of the report. `sendworthy audit --explain ID` prints a page.",
+    ]
+    for topic in Topic:
+        own = [check for check in checks if topic_of(check.id) is topic]
+        lines += ["", f"## {TOPIC_TITLES[topic]}", "", "| check | | severity |", "|---|---|---|"]
+        for check in own:
+            blocks = ", blocks the request" if check.blocks_request else ""
+            lines.append(f"| [`{check.id}`]({page_name(check)}) | {check.title} | {check.severity}{blocks} |")
+    return "\n".join(lines) + "\n"
