@@ -9,17 +9,24 @@ from pathlib import Path
 
 import click
 
+from docs.simulator.operations import page
+from sendworthy.access.claims_page import claims_page
 from sendworthy.audit.checks import ALL
-from sendworthy.audit.report.page import check_page
+from sendworthy.audit.report.json import schema_text
+from sendworthy.audit.report.page import check_pages
 from sendworthy.cli.main import road
+from sendworthy.simulator.address_page import address_page
 
 HERE = Path(__file__).parent
 
 
 def pages() -> Mapping[str, str]:
     """Give every generated page by its path under docs/."""
-    found = {f"checks/{check.id}.md": check_page(check) for check in ALL}
-    found["checks/README.md"] = _checks()
+    found = {f"checks/{name}": text for name, text in check_pages(ALL).items()}
+    found["audit/schema.json"] = schema_text()
+    found["ask/claims.md"] = claims_page()
+    found["simulator/operations.md"] = page()
+    found["simulator/addresses.md"] = address_page()
     found["commands.md"] = _commands()
     return found
 
@@ -43,19 +50,6 @@ def write() -> None:
 
 def _is(path: Path, text: str) -> bool:
     return path.exists() and path.read_text(encoding="utf-8") == text
-
-
-def _checks() -> str:
-    lines = [
-        "# Checks",
-        "",
-        "What `sendworthy audit` looks at. Made from the checks' own cards by `make docs`.",
-        "",
-        "| check | severity | |",
-        "|---|---|---|",
-    ]
-    lines += [f"| [{check.id}]({check.id}.md) | {check.severity} | {check.title} |" for check in ALL]
-    return "\n".join(lines) + "\n"
 
 
 def _commands() -> str:
