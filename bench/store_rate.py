@@ -14,6 +14,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,17 +150,17 @@ async def _stop(worker: Process) -> None:
         await worker.wait()
 
 
-def main() -> int:
+def run(words: Sequence[str] = ()) -> int:
     """Measure as the command line asks, and print one line of JSON."""
     parser = argparse.ArgumentParser(description="Several processes on PostgreSQL at SES's rate.")
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--processes", type=int, default=3)
-    asked = parser.parse_args()
+    asked = parser.parse_args(list(words))
     found = asyncio.run(measure(asked.rate, asked.seconds, asked.processes))
     print(json.dumps({name: getattr(found, name) for name in Measured.__annotations__}))
     return 0 if found.used >= 0.99 and not found.throttles and found.most <= found.allowed else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(sys.argv[1:]))
