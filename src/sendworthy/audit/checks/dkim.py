@@ -100,6 +100,8 @@ def _published(evidence: Evidence, subject: Subject) -> Passed | Failed:
         return Failed(f"{name} has {'no key record' if not records else 'no single key record'}.", records)
     if key.problem:
         return Failed(f"The key at {name} is not usable: {key.problem}.")
+    if key.testing:
+        return Failed(f"The key at {name} is in test mode (t=y): receivers treat the mail as unsigned.")
     return Passed(f"{name} publishes a {key.bits}-bit key.", (f"{name}: {key.algorithm}, {key.bits} bits",))
 
 
