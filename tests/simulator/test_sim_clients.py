@@ -108,8 +108,8 @@ def test_django_sends_by_each_of_its_backends(shop: Desk, tmp_path: Path, backen
 
 
 def test_django_ses_waits_for_the_rate_that_the_account_has(desks: Start, tmp_path: Path) -> None:
-    """Its throttle reads GetSendQuota or, by v2, GetAccount; without it the second message would be refused."""
-    desk = desks(Settings(clock_factor=1.0, burst_seconds=0.25))
+    """Its throttle reads GetSendQuota or, by v2, GetAccount; without it the third message would be refused."""
+    desk = desks(Settings(clock_factor=1.0, burst_seconds=0.5))
     desk.verified_domain()
     desk.in_production(rate=4)
     desk.ses.create_configuration_set(ConfigurationSetName="main")
