@@ -6,10 +6,11 @@ from sendworthy.simulator.ending import ended
 
 
 async def test_a_task_that_swallows_a_cancellation_is_ended_all_the_same() -> None:
-    swallowed = 0
+    swallowed, started = 0, asyncio.Event()
 
     async def deaf() -> None:
         nonlocal swallowed
+        started.set()
         while True:
             try:
                 await asyncio.Event().wait()
@@ -19,6 +20,7 @@ async def test_a_task_that_swallows_a_cancellation_is_ended_all_the_same() -> No
                     raise
 
     task = asyncio.create_task(deaf())
+    await started.wait()
     await ended(task)
     assert (task.cancelled(), swallowed) == (True, 3)
 
@@ -28,5 +30,6 @@ async def test_what_a_task_raised_before_its_end_is_not_raised_again() -> None:
         raise ValueError("its own affair")
 
     task = asyncio.create_task(broken())
+    await asyncio.wait({task})
     await ended(task)
     assert isinstance(task.exception(), ValueError)

@@ -79,6 +79,20 @@ def test_a_configuration_set_has_its_own_rates_where_it_wants_them(sent: Desk) -
     assert {each["Dimensions"][0]["Value"] for each in found} == {"main"}
 
 
+def test_a_set_that_was_paused_and_resumed_has_a_fresh_start_and_the_account_has_not(sent: Desk) -> None:
+    for enabled in (False, True):
+        sent.ses.put_configuration_set_sending_options(ConfigurationSetName="main", SendingEnabled=enabled)
+    shown = sent.ses.get_configuration_set(ConfigurationSetName="main")["ReputationOptions"]
+    assert shown["ReputationMetricsEnabled"]
+    assert shown["LastFreshStart"] == datetime.fromisoformat(sent.admin("GET", "clock")["now"])
+    [account] = sent.admin("GET", "reputation")
+    assert account["bounces"] == 1
+    sent.send("reader@example.com", ConfigurationSetName="main")
+    sent.advance(300)
+    dimensions = [{"Name": "ses:configuration-set", "Value": "main"}]
+    assert statistic(sent, "Reputation.BounceRate", "Minimum", Dimensions=dimensions) == 0.0
+
+
 def test_metric_data_comes_newest_first_and_in_the_order_asked_for(sent: Desk) -> None:
     sent.send("reader@example.com")
     query = {

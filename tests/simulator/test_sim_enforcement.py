@@ -109,6 +109,7 @@ def test_bad_mail_brings_probation_then_a_pause_and_an_answered_appeal_ends_it(d
     assert status(desk) == "PROBATION"
     desk.advance(DAY + 3_600)
     assert status(desk) == "SHUTDOWN"
+    assert not desk.ses.get_account()["SendingEnabled"]
     with pytest.raises(ClientError, match="SendingPausedException"):
         desk.send("reader@example.com")
     with pytest.raises(ClientError, match="paused"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -261,6 +262,13 @@ def test_a_reply_is_read_question_by_question() -> None:
     assert unanswered([without_samples, "Here is an example of our mail.\n\n" + REPLY.partition("Samples")[2]]) == ()
     assert volume_per_day(["We send 1,200 messages per day, 30 a second."]) == 1_200
     assert volume_per_day(["Once in a while."]) is None
+
+
+@pytest.mark.parametrize("name", ["agency", "forum", "newsletter", "resets", "shop"])
+def test_the_letters_that_the_product_writes_answer_every_question(name: str) -> None:
+    letter = (Path(__file__).parents[1] / "access" / "letters" / f"{name}.txt").read_text()
+    assert unanswered([letter]) == ()
+    assert volume_per_day([letter])
 
 
 def test_an_incomplete_reply_is_asked_again_once_and_then_refused() -> None:

@@ -56,7 +56,7 @@ async def work(sim: Simulation, account: Account, *, ask: Ask, visit: Visit, now
         for request in _open_requests(sim, account):
             at = _due_of(sim, request)
             if at <= now:
-                await _decide_request(sim, account, request, at, ask=ask, visit=visit, now=now)
+                await _decide_request(sim, account, request, at, ask=ask, visit=visit)
     review_course.tell(sim, account, now)
 
 
@@ -172,7 +172,7 @@ def _due_of(sim: Simulation, request: QuotaRequest) -> datetime:
 
 
 async def _decide_request(
-    sim: Simulation, account: Account, request: QuotaRequest, at: datetime, *, ask: Ask, visit: Visit, now: datetime
+    sim: Simulation, account: Account, request: QuotaRequest, at: datetime, *, ask: Ask, visit: Visit
 ) -> None:
     production, _, _ = account.limits(at)
     if request.status is RequestStatus.PENDING:
@@ -189,14 +189,13 @@ async def _decide_request(
         fits = _deserves(account, request, at, times=_MOST_TIMES)
         review_course.settle(sim, request, RequestStatus.APPROVED if fits else RequestStatus.DENIED, at)
         return
-    await _decide_way_out(sim, account, request, at, ask=ask, visit=visit, now=now)
+    await _decide_way_out(sim, account, request, at, ask=ask, visit=visit)
 
 
 async def _decide_way_out(
-    sim: Simulation, account: Account, request: QuotaRequest, at: datetime, *, ask: Ask, visit: Visit, now: datetime
+    sim: Simulation, account: Account, request: QuotaRequest, at: datetime, *, ask: Ask, visit: Visit
 ) -> None:
     """Judge a request from the sandbox as production access: by the same eyes, and by what was written on any case."""
-    del now
     case = sim.around.cases[request.case_id]
     replies = tuple(each.body for known in _cases(sim, account) for each in known.replies() if each.at <= at)
     reviewing = account.life.reviewing

@@ -9,8 +9,8 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,17 +121,7 @@ async def serve(settings: Settings, *, announce: Callable[[Endpoints], None], st
             await _remember(stack, settings, state)
         dns_at, web_at = await _world(stack, settings, zones) if settings.world else ("", "")
         moved = asyncio.Event()
-        ask = asking(settings.resolver or dns_at)
-        aws = AwsDoor(
-            sim=sim,
-            clock=clock,
-            wall=lambda: datetime.now(UTC),
-            ask=ask,
-            visit=visiting(ask, world_at=web_at),
-            queues_on_wall_time=settings.queues_on_wall_time,
-        )
-        sim.outlets = {"eventbridge": to_eventbridge, "firehose": to_firehose, "cloudwatch": to_cloudwatch}
-        sim.observe = witness
+        aws = _aws_door(settings, sim, clock, dns_at=dns_at, web_at=web_at)
         await stack.enter_async_context(delivering(sim, now=lambda: aws.queue_time(clock.now())))
         trail = tracks.TracksDoor(sim=sim, moment=aws.moment)
         desk = admin.AdminDoor(
@@ -158,18 +148,40 @@ async def serve(settings: Settings, *, announce: Callable[[Endpoints], None], st
         )
         desk.smtp_certificate = lambda: submission.certificate[0]
         desk.places = {"http": aws.url, "smtp": smtp_at, "dns": dns_at, "web": web_at}
-        write = filing(settings.firehose_directory)
-        recheck = asyncio.create_task(_recheck(aws, moved, stop, write))
-        try:
-            announce(Endpoints(http=aws.url, smtp=smtp_at, dns=dns_at, web=web_at))
-            await stop.wait()
-        finally:
-            # A look into DNS that is cut short leaves its sockets open: it is given the time that DNS has.
-            stop.set()
-            moved.set()
-            await asyncio.wait({recheck}, timeout=_LAST_LOOK_SECONDS)
-            await ended(recheck)
-            firehose.flush(sim, clock.now(), write, all_of_it=True)
+        await stack.enter_async_context(_timekeeping(aws, moved, filing(settings.firehose_directory)))
+        announce(Endpoints(http=aws.url, smtp=smtp_at, dns=dns_at, web=web_at))
+        await stop.wait()
+
+
+def _aws_door(settings: Settings, sim: Simulation, clock: SimulatedClock, *, dns_at: str, web_at: str) -> AwsDoor:
+    """Make the door of AWS's APIs, and tell SES who takes and counts its events."""
+    sim.outlets = {"eventbridge": to_eventbridge, "firehose": to_firehose, "cloudwatch": to_cloudwatch}
+    sim.observe = witness
+    ask = asking(settings.resolver or dns_at)
+    return AwsDoor(
+        sim=sim,
+        clock=clock,
+        wall=lambda: datetime.now(UTC),
+        ask=ask,
+        visit=visiting(ask, world_at=web_at),
+        queues_on_wall_time=settings.queues_on_wall_time,
+    )
+
+
+@asynccontextmanager
+async def _timekeeping(aws: AwsDoor, moved: asyncio.Event, write: Callable[[str, bytes], bool]) -> AsyncIterator[None]:
+    """Let time pass in the background until the block ends; then what waits for delivery streams is written."""
+    stop = asyncio.Event()
+    recheck = asyncio.create_task(_recheck(aws, moved, stop, write))
+    try:
+        yield
+    finally:
+        # A look into DNS that is cut short leaves its sockets open: it is given the time that DNS has.
+        stop.set()
+        moved.set()
+        await asyncio.wait({recheck}, timeout=_LAST_LOOK_SECONDS)
+        await ended(recheck)
+        firehose.flush(aws.sim, aws.clock.now(), write, all_of_it=True)
 
 
 async def _remember(stack: AsyncExitStack, settings: Settings, state: StateFile) -> None:

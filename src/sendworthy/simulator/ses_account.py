@@ -23,7 +23,7 @@ def get_account(moment: Moment, _params: dict[str, Any]) -> dict[str, Any]:
             "MaxSendRate": rate,
             "SentLast24Hours": float(account.ledger.sent_last_24_hours(now)),
         },
-        "SendingEnabled": account.sending_enabled,
+        "SendingEnabled": account.sending_enabled and account.enforcement != "SHUTDOWN",
         "SuppressionAttributes": _suppression(account),
         "VdmAttributes": dict(account.holdings.vdm),
         "PricingAttributes": {"CurrentPlan": account.holdings.plan},

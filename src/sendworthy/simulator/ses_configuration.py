@@ -73,7 +73,14 @@ def update_configuration_set(moment: Moment, params: dict[str, Any]) -> dict[str
 def put_configuration_set_sending_options(moment: Moment, params: dict[str, Any]) -> dict[str, Any]:
     """PutConfigurationSetSendingOptions: pause or resume what is sent with the set."""
     found = configuration_set(moment, params)
-    found.options["SendingOptions"] = {"SendingEnabled": bool(params.get("SendingEnabled", False))}
+    before = (found.options.get("SendingOptions") or {}).get("SendingEnabled", True)
+    enabled = bool(params.get("SendingEnabled", False))
+    found.options["SendingOptions"] = {"SendingEnabled": enabled}
+    if enabled and not before:
+        # A fresh start: the set's reputation metrics are reset, those of the account are not [M].
+        reputation = found.options.get("ReputationOptions") or {"ReputationMetricsEnabled": False}
+        found.options["ReputationOptions"] = {**reputation, "LastFreshStart": moment.now}
+        moment.account.life.watch.sets.pop(found.name, None)
     return {}
 
 
