@@ -142,7 +142,7 @@ NEXT: Mapping[NextAction, str] = {
         "Stop bulk mail and find the cause. Then answer on the case: the cause, what you changed already, why it "
         "cannot happen again, with numbers."
     ),
-    NextAction.SEND: "Begin low and raise the volume over 2 to 4 weeks: `sendworthy ramp plan`.",
+    NextAction.SEND: "Begin low, raise the volume over 2 to 4 weeks, and watch: `sendworthy reputation show`.",
     NextAction.NOTHING: "Nothing is to be done.",
 }
 

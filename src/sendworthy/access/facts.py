@@ -70,6 +70,12 @@ def case_id(account_id: str, region: str) -> str:
     return f"{account_id}/{region}/production"
 
 
+def region_of(case: str, account_id: str) -> str:
+    """Give the Region of a case for production access of this account; empty for any other case."""
+    parts = case.split("/")
+    return parts[1] if len(parts) == 3 and parts[0] == account_id and parts[2] == "production" else ""
+
+
 def fact_to_row(fact: Fact) -> FactRow:
     """Give `store.append_fact(case_id, **row)` its row."""
     return FactRow(kind=str(fact.kind), at=fact.at, data=dict(fact.data))

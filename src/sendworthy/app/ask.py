@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from importlib.resources import files
 from typing import Any
-
-import botocore.session
 
 from sendworthy.access import letter
 from sendworthy.access.case import CaseState, state
 from sendworthy.access.claim_list import CLAIMS
 from sendworthy.access.claims import Proof, Result, prove
-from sendworthy.access.facts import Answer, Fact, FactKind, case_id, fact_from_row, fact_to_row
+from sendworthy.access.facts import Answer, Fact, FactKind, case_id, fact_from_row, fact_to_row, region_of
 from sendworthy.access.gate import Gate, gate
 from sendworthy.access.own import COMMITMENTS, own_words
 from sendworthy.access.refusals import Explanation, explain
@@ -119,18 +116,11 @@ async def stand(
 async def elsewhere(store: Store, account: str, *, region: str, now: datetime) -> Mapping[str, CaseState]:
     """Give the state of the account's cases in every other Region that has one on record."""
     found: dict[str, CaseState] = {}
-    for other in regions_of_ses():
-        if other != region and (facts := await remembered(store, case_id(account, other))):
-            found[other] = state(facts, now)
+    for case in await store.case_ids():
+        other = region_of(case, account)
+        if other and other != region:
+            found[other] = state(await remembered(store, case), now)
     return found
-
-
-@cache
-def regions_of_ses() -> tuple[str, ...]:
-    """Give every Region that botocore knows to have SES, in all partitions."""
-    session = botocore.session.get_session()
-    partitions = session.get_available_partitions()
-    return tuple(sorted({one for name in partitions for one in session.get_available_regions("sesv2", name)}))
 
 
 async def remembered(store: Store, case: str) -> tuple[Fact, ...]:

@@ -52,7 +52,9 @@ class _Asked:
 @click.command()
 @click.argument("domains", nargs=-1)
 @click.option("--region", "regions", multiple=True, metavar="REGION", help="AWS Region to look at; repeatable.")
-@click.option("--format", "shape", type=click.Choice(_SHAPES), default="text", show_default=True)
+@click.option(
+    "--format", "shape", type=click.Choice(_SHAPES), default="text", show_default=True, help="The report's form."
+)
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("--output", type=_FILE, help="Write the report to a file.")
 @click.option("--all", "everything", is_flag=True, help="Tell in the text also what passes and what does not apply.")

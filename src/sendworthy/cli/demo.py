@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 import tempfile
@@ -92,6 +93,8 @@ def demo(*, leave: bool, days: int, keep: Path | None) -> int:
     sendworthy demo
     sendworthy demo --exit --days 7
     """
+    # What goes wrong on purpose is told by the stages; as log lines it would only break their order.
+    logging.getLogger("sendworthy").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="sendworthy-demo-") as made:
         folder = keep or Path(made)
         folder.mkdir(parents=True, exist_ok=True)

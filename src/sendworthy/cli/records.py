@@ -1,4 +1,4 @@
-"""`sendworthy messages`, `suppressions` and `reputation`: what is on our record."""
+"""`sendworthy messages` and `reputation`: what is on our record."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from sendworthy.cli.show import config_option, json_option, rows, wait_for
 from sendworthy.config import Config
 from sendworthy.errors import ConfigError
 from sendworthy.mail.address import parse_address
-from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.status import Status
 from sendworthy.reputation.standing import Limits, Verdict, judge
 from sendworthy.reputation.standing import Standing as Reputation
-from sendworthy.store.values import Moment, StoredDelivery, StoredMessage, Suppression
+from sendworthy.store.values import Moment, StoredDelivery, StoredMessage
 
 _limit = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 
@@ -83,49 +82,14 @@ def show_message(*, message_id: str, as_json: bool, config_path: Path | None) ->
     )
 
 
-@click.group()
-def suppressions() -> None:
-    """Addresses that get no mail, and why."""
-
-
-@suppressions.command("list")
-@_limit
-@json_option
+@messages.command("cancel")
+@click.argument("message_id")
 @config_option
-def list_suppressions(*, limit: int, as_json: bool, config_path: Path | None) -> None:
-    """List suppressed addresses in their order."""
-    found = wait_for(_suppressions(loaded_config(config_path).config, limit))
-    if as_json:
-        print_json({"schema": "sendworthy.suppressions/1", "suppressions": found})
-        return
-    rows(
-        ("ADDRESS", "REASON", "SCOPE", "SINCE", "SOURCE"),
-        [(one.address, one.reason, one.scope, one.at, one.source) for one in found],
-        none="No address is suppressed.",
-    )
-
-
-@suppressions.command("add")
-@click.argument("address")
-@click.option("--stream", type=click.Choice([str(one) for one in Stream]), help="Only mail of this stream.")
-@config_option
-def add_suppression(*, address: str, stream: str | None, config_path: Path | None) -> None:
-    """Suppress an address by hand."""
-    news = wait_for(_suppress(loaded_config(config_path).config, address, Stream(stream) if stream else None))
-    click.echo("Suppressed." if news else "It was suppressed already.")
-
-
-@suppressions.command("remove")
-@click.argument("address")
-@click.option("--reason", required=True, help="Why it may get mail again; put it in your own records too.")
-@config_option
-def remove_suppression(*, address: str, reason: str, config_path: Path | None) -> int:
-    """Let an address get mail again. SES's own list is not touched."""
-    if not reason.strip():
-        raise ConfigError("The reason is empty.", "Say why the address may get mail again.")
-    lifted = wait_for(_lift(loaded_config(config_path).config, address))
-    click.echo(f"Lifted {lifted} suppressions." if lifted else "It was not suppressed.")
-    return Exit.DONE if lifted else Exit.FOUND
+def cancel_message(*, message_id: str, config_path: Path | None) -> int:
+    """Call off what of a message has not gone yet. What is on its way stays there."""
+    cancelled = wait_for(_cancel(loaded_config(config_path).config, message_id))
+    click.echo(f"Cancelled {cancelled} deliveries." if cancelled else "Nothing of it was waiting.")
+    return Exit.DONE if cancelled else Exit.FOUND
 
 
 @click.group()
@@ -172,21 +136,11 @@ async def _message(
         return await store.message(message_id), deliveries, await store.timeline(message_id)
 
 
-async def _suppressions(config: Config, limit: int) -> tuple[Suppression, ...]:
+async def _cancel(config: Config, message_id: str) -> int:
     async with parts.opened_store(config) as store:
-        return (await store.suppressions(limit=limit))[0]
-
-
-async def _suppress(config: Config, address: str, stream: Stream | None) -> bool:
-    async with parts.opened_store(config) as store:
-        return await store.add_suppression(
-            parse_address(address), SuppressionReason.MANUAL, source="command line", stream=stream
-        )
-
-
-async def _lift(config: Config, address: str) -> int:
-    async with parts.opened_store(config) as store:
-        return await store.remove_suppression(parse_address(address))
+        if await store.message(message_id) is None:
+            raise ConfigError(f"There is no message {message_id}.", "See: sendworthy messages list")
+        return await store.cancel(message_id, cause="cancelled on the command line")
 
 
 async def _reputation(config: Config, days: int) -> dict[Stream, Reputation]:

@@ -145,7 +145,9 @@ def lint_(
 
 @request.command("pack")
 @_region
-@click.option("--format", "kind", type=click.Choice(["text", "html"]), default="text", show_default=True)
+@click.option(
+    "--format", "kind", type=click.Choice(["text", "html"]), default="text", show_default=True, help="The pack's form."
+)
 @_output
 @json_option
 @config_option

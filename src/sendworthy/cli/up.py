@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
+from functools import partial
 from pathlib import Path
 
 import click
 
-from sendworthy.app import parts
-from sendworthy.app.station import Station
+from sendworthy.app import logs, parts
+from sendworthy.app.console import link
+from sendworthy.app.station import Station, key_file
+from sendworthy.app.up import ROLES
 from sendworthy.app.up import up as run_up
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import config_option, wait_for
@@ -21,36 +23,61 @@ from sendworthy.config import Config
 
 @click.command()
 @click.option("--region", metavar="REGION", help="The Region to send in.")
-@click.option("--role", type=click.Choice(["all"]), default="all", show_default=True, help="Which part to run here.")
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice(["all", *ROLES]),
+    multiple=True,
+    default=("all",),
+    show_default=True,
+    help="Which part to run here; repeatable. Anything but all needs PostgreSQL.",
+)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to log."
+)
 @config_option
-def up(*, region: str | None, role: str, config_path: Path | None) -> None:
+def up(*, region: str | None, roles: tuple[str, ...], log_format: str, config_path: Path | None) -> None:
     """Run the gateway: take mail, send it within the quota, take events in. Ctrl-C or SIGTERM ends it cleanly.
 
     \b
     sendworthy keys create shop --stream transactional
     sendworthy up
+    sendworthy up --role gateway --log-format json
     """
-    del role  # one process runs every role on SQLite
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("sendworthy").setLevel(logging.INFO)
-    wait_for(_up(loaded_config(config_path).config, region=region))
+    config = loaded_config(config_path).config
+    logs.begin(config, as_json=log_format == "json", key_file=key_file(config))
+    wait_for(_up(config, region=region, roles=ROLES if "all" in roles else roles))
 
 
-async def _up(config: Config, *, region: str | None) -> None:
+async def _up(config: Config, *, region: str | None, roles: tuple[str, ...]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     where = parts.regions(config, (region,) if region else ())[0]
     certificate = certificate_file(config.events.certificate) if config.events.certificate else download_certificate
-    await run_up(config, Aws(region=where), stop=stop, announce=_announce, certificate=certificate)
+    await run_up(
+        config,
+        Aws(region=where),
+        stop=stop,
+        announce=partial(_announce, config, roles),
+        roles=roles,
+        certificate=certificate,
+    )
     click.echo("Stopped; nothing is on the wire.", err=True)
 
 
-def _announce(station: Station) -> None:
-    click.echo(
-        f"The gateway listens on {station.url} and sends as account {station.account_id} in {station.lane.region}.",
-        err=True,
-    )
+def _announce(config: Config, roles: tuple[str, ...], station: Station) -> None:
+    where = f"account {station.account_id} in {station.lane.region}"
+    if station.url:
+        click.echo(f"The gateway listens on {station.url} and sends as {where}.", err=True)
+    else:
+        click.echo(f"Running for {where}; the gateway's doors are another process's.", err=True)
+    if station.url:
+        click.echo(f"Console, for the next fifteen minutes: {link(station.url, key_file(config))}", err=True)
+    if "public" in roles and config.gateway.public_url:
+        click.echo(f"Outside door for {config.gateway.public_url}: {config.gateway.public}", err=True)
+    if station.smtp:
+        click.echo(f"SMTP submission: {station.smtp}, certificate SHA-256 {station.fingerprint}", err=True)
     if not station.intakes:
         click.echo("There is no event queue yet, so outcomes stay unknown: sendworthy plan", err=True)

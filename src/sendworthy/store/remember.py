@@ -40,6 +40,12 @@ def facts(connection: Connection, case_id: str) -> tuple[StoredFact, ...]:
     return tuple(StoredFact(**row) for row in rows.mappings())
 
 
+def case_ids(connection: Connection) -> tuple[str, ...]:
+    """Give the ids of all cases on record, in their order."""
+    case_id = schema.facts.c.case_id
+    return tuple(connection.execute(select(case_id).distinct().order_by(case_id)).scalars())
+
+
 def put_proof(connection: Connection, kind: str, subject: str, at: datetime, data: Mapping[str, Any]) -> int:
     """Append one proof and give its number."""
     values = {"kind": kind, "subject": subject, "at": at, "data": dict(data)}
@@ -66,9 +72,9 @@ def parked_since(connection: Connection, since: datetime) -> tuple[str, ...]:
 
 
 def suppressed(
-    connection: Connection, address_keys: Collection[str], stream: Stream | None, narrow: str = ""
+    connection: Connection, address_keys: Collection[str], stream: Stream | None, scopes: Collection[str] = ()
 ) -> dict[str, SuppressionReason]:
-    """Say which of the addresses get no mail of `stream` (of any stream, when None) and `narrow` in it, and why."""
+    """Say which of the addresses get no mail of `stream` (of any stream, when None) and further scopes, and why."""
     table = schema.suppressions
     found: dict[str, SuppressionReason] = {}
     wanted = list(address_keys)
@@ -77,7 +83,7 @@ def suppressed(
             table.c.address_key.in_(wanted[start : start + _CHUNK]), table.c.active
         )
         if stream is not None:
-            query = query.where(table.c.scope.in_((ACCOUNT_SCOPE, stream.value, *((narrow,) if narrow else ()))))
+            query = query.where(table.c.scope.in_((ACCOUNT_SCOPE, stream.value, *scopes)))
         for key, word in connection.execute(query):
             reason = SuppressionReason(word)
             if key not in found or _STRENGTH.index(reason) < _STRENGTH.index(found[key]):

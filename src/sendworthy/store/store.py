@@ -19,7 +19,6 @@ from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy, State
 from sendworthy.store import (
     accepting,
-    doors,
     jobs,
     listing,
     outgoing,
@@ -30,15 +29,16 @@ from sendworthy.store import (
     standstill,
     upkeep,
 )
+from sendworthy.store.columns import micros
 from sendworthy.store.combine import Budget, Combiner
 from sendworthy.store.completeness import Completeness
+from sendworthy.store.doors import Doors
 from sendworthy.store.engine import Engine
 from sendworthy.store.faults import Fault, no_fault
 from sendworthy.store.heard import Listening
 from sendworthy.store.hearing import Hearing
 from sendworthy.store.listing import Cursor
 from sendworthy.store.open import open_engine
-from sendworthy.store.schema import micros
 from sendworthy.store.statement import Own, own
 from sendworthy.store.suppression import SuppressionRecord
 from sendworthy.store.upkeep import Retention
@@ -62,9 +62,9 @@ from sendworthy.store.values import (
     StoredKey,
     StoredMessage,
     StoredProof,
-    StoredTemplate,
     Suppression,
     Waiting,
+    sender_scope,
 )
 
 
@@ -93,6 +93,7 @@ class Store:
         self.new_id = new_id
         self._listening = listening or Listening()
         self.usage = Usage(engine, self._now)
+        self.doors = Doors(engine)
         self.suppression = SuppressionRecord(engine, self._now)
         self.completeness = Completeness(engine, self._now)
         self.hearing = Hearing(engine, self._now)
@@ -161,6 +162,10 @@ class Store:
         """Give the facts of a case in the order in which they were appended."""
         return await self._engine.read(partial(remember.facts, case_id=case_id))
 
+    async def case_ids(self) -> tuple[str, ...]:
+        """Give the ids of all cases on record."""
+        return await self._engine.read(remember.case_ids)
+
     async def put_proof(self, kind: str, *, subject: str, at: datetime, data: Mapping[str, Any]) -> int:
         """Append one proof (a drill's result and the like) and give its number."""
         return await self._engine.write(
@@ -174,14 +179,16 @@ class Store:
     # Suppression
 
     async def suppressed(
-        self, addresses: Collection[str], *, stream: Stream | None = None, narrow: str = ""
+        self, addresses: Collection[str], *, stream: Stream | None = None, narrow: str = "", sender: str = ""
     ) -> dict[str, SuppressionReason]:
         """Say which of the addresses (in Address.key's form) get no mail of `stream`, and why; None means any.
 
-        `narrow` is a scope within the stream (one of its topics) that counts as well.
+        `narrow` is a scope within the stream (one of its topics) that counts as well, `sender` whom the mail is from.
         """
+        own = sender_scope(sender) if sender else ""
+        scopes = tuple(filter(None, (narrow, own)))
         return await self._engine.read(
-            partial(remember.suppressed, address_keys=addresses, stream=stream, narrow=narrow)
+            partial(remember.suppressed, address_keys=addresses, stream=stream, scopes=scopes)
         )
 
     async def suppressions(
@@ -191,10 +198,16 @@ class Store:
         return await self._engine.read(partial(remember.suppressions, limit=limit, after=after))
 
     async def add_suppression(
-        self, address: Address, reason: SuppressionReason, *, source: str, stream: Stream | None = None
+        self,
+        address: Address,
+        reason: SuppressionReason,
+        *,
+        source: str,
+        stream: Stream | None = None,
+        sender: Address | None = None,
     ) -> bool:
-        """Suppress an address for one stream, or for all mail; say whether that is news."""
-        scope = stream.value if stream else ACCOUNT_SCOPE
+        """Suppress an address for one stream, for mail from one address, or for all mail; say whether that is news."""
+        scope = sender_scope(sender.key) if sender else stream.value if stream else ACCOUNT_SCOPE
         return await self._engine.write(
             "suppress",
             partial(
@@ -221,32 +234,6 @@ class Store:
         """Revoke a key for good; say whether there was one to revoke."""
         at = self._now()
         return await self._engine.write("revoke", partial(remember.revoke_key, access_key_id=access_key_id, at=at))
-
-    async def slow_key(self, access_key_id: str, share: float | None) -> None:
-        """Narrow a key to a share of the rate (None: no longer), whatever share it has of its own."""
-        await self._engine.write("slow", partial(doors.slow_key, access_key_id=access_key_id, share=share))
-
-    async def key_counts(self, since: datetime, *, access_key_id: str | None = None) -> dict[str, Counts]:
-        """Count deliveries by key (of one, if given), stream and status, of messages accepted since an instant."""
-        return await self._engine.read(partial(doors.key_counts, since=since, access_key_id=access_key_id))
-
-    # Templates
-
-    async def put_template(self, template: StoredTemplate, *, replace: bool) -> bool:
-        """Keep a new template, or the new content of one that exists; False when it exists, or does not."""
-        return await self._engine.write("template", partial(doors.put_template, template=template, replace=replace))
-
-    async def template(self, name: str) -> StoredTemplate | None:
-        """Give one template, None when there is none of that name."""
-        return await self._engine.read(partial(doors.template, name=name))
-
-    async def templates(self, *, limit: int = 100, after: str = "") -> tuple[StoredTemplate, ...]:
-        """List templates by name, from behind `after`."""
-        return await self._engine.read(partial(doors.templates, limit=limit, after=after))
-
-    async def delete_template(self, name: str) -> bool:
-        """Delete a template; say whether there was one."""
-        return await self._engine.write("template", partial(doors.delete_template, name=name))
 
     # The way of a message
 
