@@ -46,6 +46,14 @@ class StoreUnavailable(SendworthyError):
     retry = True
 
 
+class StoreBusy(StoreUnavailable):
+    """More is coming in than can be kept safely: the caller should wait `after_seconds` and try again."""
+
+    def __init__(self, happened: str, to_do: str = "", *, after_seconds: float = 1.0) -> None:
+        super().__init__(happened, to_do)
+        self.after_seconds = after_seconds
+
+
 class ProviderError(SendworthyError):
     """AWS, DNS or a website answered with an error. `code` is its own word for it, such as `ConflictException`."""
 

@@ -32,7 +32,7 @@ def said(tmp_path: Path, capsys: pytest.CaptureFixture[str], *, as_json: bool) -
     log.warning("Mail to %s went astray.", "Ann.B+x@example.org")
     log.info("accepted", extra={"recipients": ["ann.b+x@EXAMPLE.org"], "message_id": "m1"})
     try:
-        raise ValueError("a@example.net is wrong")
+        int("a@example.net")
     except ValueError:
         log.exception("failed")
     return capsys.readouterr().err

@@ -401,3 +401,9 @@ def test_a_reading_that_failed_is_never_a_pass() -> None:
     failing = {one.check for one in run(blind).with_verdict(Verdict.FAIL)}
     assert failing == {"permissions.audit"}
     assert isinstance(GOOD.caller, Seen)
+
+
+def test_a_command_in_the_page_is_shown_as_code() -> None:
+    page = audit_html(run(GOOD))
+    assert "<code>sendworthy plan</code>" in page
+    assert "`" not in page

@@ -54,6 +54,14 @@ def test_a_waiting_message_is_called_off(shell: Shell) -> None:
     assert shell("messages", "cancel", "none").code == Exit.USAGE
 
 
+def test_an_address_is_suppressed_for_mail_from_one_address_alone(shell: Shell) -> None:
+    assert shell("suppressions", "add", "a@example.org", "--sender", "News@example.com").code == Exit.DONE
+    (one,) = json.loads(shell("suppressions", "list", "--json").out)["suppressions"]
+    assert (one["address"], one["scope"]) == ("a@example.org", "from:news@example.com")
+    both = ("--sender", "news@example.com", "--stream", "marketing")
+    assert shell("suppressions", "add", "a@example.org", *both).code == Exit.USAGE
+
+
 def test_a_former_providers_list_is_imported_once(shell: Shell) -> None:
     file = shell.folder / "bounces.csv"
     file.write_text("email,type\na@example.org,bounce\nB@EXAMPLE.org,spam report\nnobody,bounce\n")

@@ -28,6 +28,7 @@ def test_every_error_has_an_exit_code_of_its_kind(kind: type[errors.SendworthyEr
         errors.ConfigError: Exit.USAGE,
         errors.InvalidMessage: Exit.USAGE,
         errors.StoreUnavailable: Exit.COULD_NOT_LOOK,
+        errors.StoreBusy: Exit.COULD_NOT_LOOK,
         errors.Denied: Exit.COULD_NOT_LOOK,
         errors.Unavailable: Exit.COULD_NOT_LOOK,
         errors.Uncertain: Exit.COULD_NOT_LOOK,

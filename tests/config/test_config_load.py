@@ -235,7 +235,7 @@ def test_the_template_loads_cleanly_with_the_values_of_the_defaults(tmp_path: Pa
 def test_the_commented_part_of_the_template_loads_too(tmp_path: Path) -> None:
     lines = template().splitlines()
     uncommented = [
-        line.removeprefix("# ") if line.startswith(("# [[", "# ")) and ("=" in line or "[[" in line) else line
+        line.removeprefix("# ") if line.startswith("# [") or (line.startswith("# ") and "=" in line) else line
         for line in lines
         if "SENDWORTHY_" not in line and "AWS_PROFILE" not in line
     ]
@@ -245,7 +245,8 @@ def test_the_commented_part_of_the_template_loads_too(tmp_path: Path) -> None:
         .replace('email = ""', 'email = "ann@example.com"')
     )
     config = _load(tmp_path, text).config
-    assert (len(config.sender.contacts), len(config.mail)) == (1, 1)
+    assert (len(config.sender.contacts), len(config.mail), len(config.waivers)) == (1, 1, 1)
+    assert config.word.payment_verified.answer == "yes"
 
 
 def test_secrets_are_hidden_and_origins_shown(tmp_path: Path) -> None:
@@ -275,7 +276,8 @@ def test_every_key_is_shown_once_and_has_a_variable_of_its_own(tmp_path: Path) -
 
 def test_the_tables_of_rules_name_only_keys_that_exist() -> None:
     inner = {"sender.contacts.email", "mail.name", "mail.per_day", "mail.per_day_later", "mail.later_by"}
-    inner |= {"mail.peak_per_second"}
+    inner |= {"mail.peak_per_second", "waivers.check", "waivers.reason", "waivers.until"}
+    inner |= {f"forward.{word}" for word in ("name", "to", "kinds", "secret", "give_up_hours")}
     assert (set(CHECKS) | NOT_EMPTY | SECRET) <= set(settable()) | inner
 
 

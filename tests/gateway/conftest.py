@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
 
 from sendworthy.audit.profile import Stream
 from sendworthy.clients.models import service_model
+from sendworthy.gateway.http_door import app
 from sendworthy.gateway.keys import Key, Keys, Seal
-from sendworthy.gateway.ses_v2 import app
+from sendworthy.gateway.reception import Reception
 from sendworthy.pacing.governor import Quota, State
 from sendworthy.store import Lane, Store
 from sendworthy.wire.service import Service
@@ -86,16 +89,8 @@ async def bulk_key(keys: Keys) -> Key:
     return await keys.create("news", stream=Stream.MARKETING)
 
 
-@pytest.fixture
-async def door(store: Store, keys: Keys, clock: Clock) -> AsyncIterator[str]:
-    application = app(
-        store,
-        keys,
-        Service(service_model("sesv2")),
-        lane=LANE,
-        now=clock,
-        wall=lambda: datetime.now(UTC),
-    )
+@asynccontextmanager
+async def _serving(application: Any) -> AsyncIterator[str]:
     server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=0, log_level="critical", lifespan="off"))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # of older uvicorns
     up = asyncio.create_task(server.serve())
@@ -105,3 +100,30 @@ async def door(store: Store, keys: Keys, clock: Clock) -> AsyncIterator[str]:
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     await up
+
+
+@pytest.fixture
+def serve() -> Callable[[Any], AbstractAsyncContextManager[str]]:
+    """Serve an application on a real port."""
+    return _serving
+
+
+@pytest.fixture
+def desk(store: Store, clock: Clock) -> Reception:
+    return Reception(store, now=clock)
+
+
+@pytest.fixture
+async def door(store: Store, keys: Keys, clock: Clock, desk: Reception) -> AsyncIterator[str]:
+    application = app(
+        store,
+        keys,
+        Service(service_model("sesv2")),
+        lane=LANE,
+        now=clock,
+        wall=lambda: datetime.now(UTC),
+        v1=Service(service_model("ses")),
+        reception=desk,
+    )
+    async with _serving(application) as url:
+        yield url

@@ -69,9 +69,9 @@ class Person:
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def start_gateway(self) -> subprocess.Popen[str]:
+    def start_gateway(self, *options: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sendworthy", "up"],
+            [sys.executable, "-m", "sendworthy", "up", *options],
             cwd=self.folder,
             env=self.environ,
             stderr=subprocess.PIPE,

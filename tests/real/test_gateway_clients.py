@@ -55,7 +55,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(fitted_out: Person) -> Iterator[Shop]:  # noqa: F811 - the fixture that is imported above
+def shop(fitted_out: Person) -> Shop:
     someone = fitted_out
     someone.start_gateway()
     key = someone.key()
@@ -73,7 +73,7 @@ def shop(fitted_out: Person) -> Iterator[Shop]:  # noqa: F811 - the fixture that
         "AWS_EC2_METADATA_DISABLED": "true",
         **key,
     }
-    yield Shop(
+    return Shop(
         someone=someone,
         smtp=smtp,
         user=key["AWS_ACCESS_KEY_ID"],
@@ -201,7 +201,7 @@ def postfix(shop: Shop, tmp_path: Path) -> Iterator[Path]:
     started = subprocess.run(
         [postfix, "-c", str(folder / "etc"), "start"], capture_output=True, text=True, timeout=60, check=False
     )
-    assert started.returncode == 0, started.stderr + (log.read_text() if log.exists() else "")
+    assert started.returncode == 0, started.stdout + started.stderr + (log.read_text() if log.exists() else "")
     yield folder / "etc"
     subprocess.run([postfix, "-c", str(folder / "etc"), "stop"], timeout=60, check=True, capture_output=True)
 

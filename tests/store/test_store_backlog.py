@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sendworthy.audit.profile import Stream
 from sendworthy.pacing.governor import Policy, State
 from sendworthy.store import Store
-from sendworthy.store.schema import micros
+from sendworthy.store.columns import micros
 from sendworthy.store.values import Claim, NewMessage
 
 BACKLOG = 50_000

@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Quota, State
 from sendworthy.store import Store
+from sendworthy.store.columns import micros
 from sendworthy.store.engine import Engine
 from sendworthy.store.faults import no_fault
 from sendworthy.store.migrate import alembic_config, current
 from sendworthy.store.open import database_path
 from sendworthy.store.postgres.engine import PostgresEngine
-from sendworthy.store.schema import micros
 from sendworthy.store.sqlite.writer import SqliteEngine
 from sendworthy.store.statement import own, statement
 from sendworthy.store.values import Claim, NewMessage

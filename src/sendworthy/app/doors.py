@@ -20,6 +20,7 @@ from sendworthy.gateway.abuse import Abuse, Caps
 from sendworthy.gateway.keys import Keys
 from sendworthy.gateway.reception import Reception, Rules, Suppressed
 from sendworthy.gateway.smtp import SmtpDoor, SmtpLimits
+from sendworthy.gateway.tracing import Span, no_span
 from sendworthy.store.store import Store
 
 _MOST_CONNECTIONS = 1_000
@@ -35,6 +36,7 @@ def reception(
     now: Callable[[], datetime],
     on_accepted: Callable[[], None],
     way_out: WayOut | None = None,
+    span: Span = no_span,
 ) -> Reception:
     """Give the desk behind the doors, with the rules of the configuration."""
     policy = config.policy
@@ -42,6 +44,7 @@ def reception(
         store,
         now=now,
         on_accepted=on_accepted,
+        span=span,
         rules=Rules(
             most_bytes=config.gateway.max_message_bytes,
             most_recipients=config.gateway.max_recipients,

@@ -10,7 +10,7 @@ from sendworthy.app.station import Station
 from sendworthy.config import Config
 from sendworthy.reputation.standing import Limits, Standing, Verdict, judge
 from sendworthy.store.store import Store
-from sendworthy.store.values import Fence, PauseScope, StoredKey
+from sendworthy.store.values import Counts, Fence, PauseScope, StoredKey
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,10 +45,13 @@ async def watch_keys(store: Store, limits: Limits, *, slowed_share: float, now: 
     """
     paused = {one.name for one in await store.pauses() if one.scope is PauseScope.KEY}
     resumed = {proof.subject: proof.at for proof in await store.proofs(RESUMED)}
+    counted = await store.doors.key_counts(now - _WINDOW)
+    for name, at in resumed.items():
+        if at > now - _WINDOW and name in counted:
+            counted |= {name: Counts(by_stream={})} | await store.doors.key_counts(at, access_key_id=name)
     standings: dict[str, Standing] = {}
     for key in await store.keys():
-        since = max(now - _WINDOW, resumed.get(key.access_key_id, now - _WINDOW))
-        counts = (await store.key_counts(since, access_key_id=key.access_key_id)).get(key.access_key_id)
+        counts = counted.get(key.access_key_id)
         if counts is None or key.revoked_at is not None:
             continue
         standing = judge(counts.tally(), limits)
@@ -69,6 +72,6 @@ async def _act(store: Store, key: StoredKey, standing: Standing, *, slowed_share
         )
     slow = slowed_share if standing.verdict in {Verdict.SLOW, Verdict.STOP} else None
     if slow != key.slow_share:
-        await store.slow_key(key.access_key_id, slow)
+        await store.doors.slow_key(key.access_key_id, slow)
         if slow is not None:
             _LOG.warning("The key %s (%s) is slowed: %s", key.access_key_id, key.name, standing.why)

@@ -20,6 +20,7 @@ from sendworthy.clients.collect import Handed, collect
 from sendworthy.clients.name_servers import NameServers
 from sendworthy.config import Config
 from sendworthy.errors import StoreUnavailable
+from sendworthy.mail.status import Status
 from sendworthy.store.store import Store
 
 _DAYS = 30
@@ -113,10 +114,7 @@ async def recall(store: Store, *, account: str, regions: Sequence[str], now: dat
     newest: dict[tuple[str, str], Drill] = {}
     for drill in sorted(drills, key=lambda one: one.at):
         newest[drill.region, drill.kind] = drill
-    sent: dict[str, int] = {}
-    for by_status in counts.by_stream.values():
-        for status, count in by_status.items():
-            sent[str(status)] = sent.get(str(status), 0) + count
+    sent = {str(status): number for status in Status if (number := counts.real(status))}
     pending = {
         region: since
         for region, facts in cases.items()

@@ -20,6 +20,7 @@ from sendworthy.clients.aws import Aws
 from sendworthy.clients.dns import Resolver
 from sendworthy.clients.web import Web
 from sendworthy.config import Config
+from sendworthy.store.heard import ForwardTo, Listening
 from sendworthy.store.store import Store
 
 
@@ -108,10 +109,21 @@ def web(config: Config) -> Web:
     return Web(connect_to=connect, resolver=resolver(config))
 
 
+def listening(config: Config) -> Listening:
+    """Say what follows from events: strikes, and whom they are forwarded to."""
+    targets = tuple(
+        ForwardTo(name=one.name, keys=frozenset(one.keys), kinds=frozenset(one.kinds)) for one in config.forward
+    )
+    policy = config.policy
+    return Listening(strikes=policy.soft_bounces, strike_days=policy.soft_bounce_days, targets=targets)
+
+
 @asynccontextmanager
 async def opened_store(config: Config, clock: Clock = WALL, *, exclusive: bool = False) -> AsyncIterator[Store]:
     """Open the configured store for the time of the block."""
-    store = await Store.open(config.store.url, now=clock.now, new_id=new_id, exclusive=exclusive)
+    store = await Store.open(
+        config.store.url, now=clock.now, new_id=new_id, exclusive=exclusive, listening=listening(config)
+    )
     try:
         yield store
     finally:

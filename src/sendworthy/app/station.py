@@ -10,27 +10,32 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sendworthy.app import doors
+from starlette.types import ASGIApp
+
+from sendworthy.app import completeness, doors, public
+from sendworthy.app.console import console
+from sendworthy.app.events import event_queues, queue_intake, trusted_topics
+from sendworthy.app.forward import queue_region
 from sendworthy.app.parts import WALL, Clock
+from sendworthy.app.traces import traces
 from sendworthy.clients.aws import Aws
 from sendworthy.clients.certificates import download_certificate
 from sendworthy.clients.models import service_model
 from sendworthy.clients.ses_send import SesSender
 from sendworthy.clients.sqs import SqsQueue
 from sendworthy.config import Config
-from sendworthy.errors import Rejected
 from sendworthy.gateway import http_door
 from sendworthy.gateway.account import refresh_account
 from sendworthy.gateway.keys import Keys, Seal
 from sendworthy.gateway.own_door import check_endpoint
 from sendworthy.gateway.reads import Reads
+from sendworthy.gateway.reception import Reception
 from sendworthy.gateway.worker import Limits, Worker
-from sendworthy.ingest.certificates import CertificateSource, SigningKeys
+from sendworthy.ingest.certificates import CertificateSource
 from sendworthy.ingest.intake import Intake
-from sendworthy.ingest.verify import Trust
 from sendworthy.pacing.governor import Policy, State
 from sendworthy.store.store import Store
 from sendworthy.store.values import Lane
@@ -61,6 +66,8 @@ class Station:
     keys: Keys
     worker: Worker
     intakes: tuple[Intake, ...]
+    topics: frozenset[str]
+    certificate: CertificateSource
     aws: Aws
     clock: Clock
 
@@ -81,6 +88,44 @@ def key_file(config: Config) -> Path:
 def seal(config: Config) -> Seal:
     """Give the seal of the gateway keys; its file is made when first needed."""
     return Seal(key_file(config))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Where the doors listen; empty for one that is not open."""
+
+    url: str = ""
+    smtp: str = ""
+    fingerprint: str = ""
+
+
+async def _open(aws: Aws, app: ASGIApp, *, listen: str, stack: AsyncExitStack) -> Opened:
+    """Open the HTTP door, unless mail would be sent to the door itself."""
+    door = doors.bound(listen, "gateway.http")
+    stack.callback(door.close)
+    host, port = door.getsockname()[:2]
+    check_endpoint(aws.endpoint("sesv2"), [(host, port)])
+    await stack.enter_async_context(doors.serving_http(app, door))
+    return Opened(url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+def _worker(
+    config: Config, aws: Aws, store: Store, *, lane: Lane, clock: Clock, policy: Policy, stack: AsyncExitStack
+) -> Worker:
+    """Give the worker, its way out to SES opened until the stack is unwound."""
+    sender = SesSender(endpoint=aws.endpoint("sesv2"), region=aws.region, credentials=aws.credentials(), now=WALL.now)
+    stack.push_async_callback(sender.close)
+    return Worker(
+        store,
+        sender,
+        lane=lane,
+        owner=f"{socket.gethostname()}/{os.getpid()}",
+        now=clock.now,
+        sleep=clock.sleep,
+        random=random.random,
+        policy=policy,
+        limits=Limits(in_flight=config.gateway.concurrency),
+    )
 
 
 @asynccontextmanager
@@ -109,56 +154,46 @@ async def station(
     await store.recover(all_leases=True)
     async with AsyncExitStack() as stack:
         drain = Drain()
-        sender = SesSender(
-            endpoint=aws.endpoint("sesv2"), region=aws.region, credentials=aws.credentials(), now=WALL.now
-        )
-        stack.push_async_callback(sender.close)
-        worker = Worker(
-            store,
-            sender,
-            lane=lane,
-            owner=f"{socket.gethostname()}/{os.getpid()}",
-            now=clock.now,
-            sleep=clock.sleep,
-            random=random.random,
-            policy=policy or Policy(reserve=config.policy.transactional_reserve),
-            limits=Limits(in_flight=config.gateway.concurrency),
-        )
-        url, mail, fingerprint = "", "", ""
+        pace = policy or Policy(reserve=config.policy.transactional_reserve)
+        worker = _worker(config, aws, store, lane=lane, clock=clock, policy=pace, stack=stack)
+        opened = Opened()
         if open_doors:
-            desk = doors.reception(config, store, now=clock.now, on_accepted=worker.wake)
-            door = doors.bound(listen or config.gateway.http, "gateway.http")
-            stack.callback(door.close)
-            host, port = door.getsockname()[:2]
-            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            check_endpoint(aws.endpoint("sesv2"), [(host, port)])
-            app = http_door.app(
+            desk = doors.reception(
+                config,
                 store,
-                keys,
-                Service(service_model("sesv2")),
-                lane=lane,
                 now=clock.now,
-                wall=WALL.now,
-                reads=Reads(aws, now=WALL.now),
-                v1=Service(service_model("ses")),
-                reception=desk,
-                policy=policy or Policy(reserve=config.policy.transactional_reserve),
-                draining=lambda: drain.begun,
+                on_accepted=worker.wake,
+                way_out=public.way_out(config),
+                span=stack.enter_context(traces(config)),
             )
-            await stack.enter_async_context(doors.serving_http(app, door))
+            app = _inside(config, aws, store, keys, desk, lane=lane, clock=clock, policy=pace, drain=drain)
+            opened = await _open(aws, app, listen=listen or config.gateway.http, stack=stack)
             if smtp:
                 serving = doors.serving_smtp(config, desk, keys, regions=(aws.region,), now=WALL.now)
-                mail, fingerprint = await stack.enter_async_context(serving)
-        intakes = [
-            await _intake(
-                queue, config, aws, store, clock, certificate, f"arn:{partition}:sns:{aws.region}:{account}:", stack
+                where, fingerprint = await stack.enter_async_context(serving)
+                opened = replace(opened, smtp=where, fingerprint=fingerprint)
+        topics = trusted_topics(config, partition=partition, region=aws.region, account=account)
+        intakes = []
+        for url_ in await event_queues(config, aws) if events else ():
+            queue = await stack.enter_async_context(
+                SqsQueue(url_, aws=aws, region=queue_region(url_) or None, at_once=50)
             )
-            for queue in (await _queues(config, aws) if events else ())
-        ]
+            intakes.append(
+                await queue_intake(
+                    queue,
+                    config,
+                    aws,
+                    store,
+                    topics=topics,
+                    account=account,
+                    clock=clock,
+                    certificate=certificate,
+                )
+            )
         yield Station(
-            url=url,
-            smtp=mail,
-            fingerprint=fingerprint,
+            url=opened.url,
+            smtp=opened.smtp,
+            fingerprint=opened.fingerprint,
             drain=drain,
             account_id=account,
             lane=lane,
@@ -166,36 +201,38 @@ async def station(
             keys=keys,
             worker=worker,
             intakes=tuple(intakes),
+            topics=topics,
+            certificate=certificate,
             aws=aws,
             clock=clock,
         )
 
 
-async def _intake(
-    queue_url: str,
+def _inside(
     config: Config,
     aws: Aws,
     store: Store,
+    keys: Keys,
+    desk: Reception,
+    *,
+    lane: Lane,
     clock: Clock,
-    certificate: CertificateSource,
-    arn_prefix: str,
-    stack: AsyncExitStack,
-) -> Intake:
-    queue = await stack.enter_async_context(SqsQueue(queue_url, aws=aws, at_once=50))
-    topics = frozenset(config.events.topics or (f"{arn_prefix}{config.ses.topic}",))
-    return Intake(
-        queue, store=store, trust=Trust(topics=topics), keys=SigningKeys(certificate), now=clock.now, sleep=clock.sleep
+    policy: Policy,
+    drain: Drain,
+) -> ASGIApp:
+    """Give the application of the inside door, the console included."""
+    return http_door.app(
+        store,
+        keys,
+        Service(service_model("sesv2")),
+        lane=lane,
+        now=clock.now,
+        wall=WALL.now,
+        reads=Reads(aws, now=WALL.now),
+        v1=Service(service_model("ses")),
+        reception=desk,
+        policy=policy,
+        draining=lambda: drain.begun,
+        console=console(config, store, lane, key_file=key_file(config), clock=clock, policy=policy),
+        more_metrics=lambda: completeness.metric_lines(store, clock.now()),
     )
-
-
-async def _queues(config: Config, aws: Aws) -> tuple[str, ...]:
-    """Give the URLs of the event queues; none when the one named under [ses] does not exist yet."""
-    if config.events.queues:
-        return config.events.queues
-    try:
-        answer = await aws.call("sqs", "GetQueueUrl", QueueName=config.ses.queue)
-    except Rejected as error:
-        if "NonExistentQueue" in error.code or "QueueDoesNotExist" in error.code:
-            return ()
-        raise
-    return (str(answer["QueueUrl"]),)

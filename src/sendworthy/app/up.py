@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
 from sendworthy.app import parts
+from sendworthy.app.completeness import completeness_job
+from sendworthy.app.events import event_mounts, mail_intake
+from sendworthy.app.forward import Forwarder, forwarder
 from sendworthy.app.jobs import account_job, upkeep_jobs
 from sendworthy.app.key_watch import key_watch
 from sendworthy.app.parts import WALL, Clock
-from sendworthy.app.scheduler import Scheduler
+from sendworthy.app.public import serving_public
+from sendworthy.app.scheduler import Job, Scheduler
 from sendworthy.app.station import Station, station
+from sendworthy.app.suppression_sync import Sync, suppression_job
 from sendworthy.clients.aws import Aws
 from sendworthy.clients.certificates import download_certificate
 from sendworthy.config import Config
-from sendworthy.errors import ConfigError
+from sendworthy.errors import ConfigError, Unavailable
 from sendworthy.ingest.certificates import CertificateSource
 from sendworthy.store.upkeep import Retention
 
-ROLES = ("gateway", "worker", "ingest", "scheduler")
+ROLES = ("gateway", "worker", "ingest", "public", "scheduler")
 """What one process may do alone, on PostgreSQL; `all` is all of them, and the only choice on SQLite."""
 
 
@@ -56,9 +62,17 @@ async def up(
             smtp="gateway" in roles,
             events="ingest" in roles,
         ) as running,
+        AsyncExitStack() as stack,
     ):
+        if "public" in roles and config.gateway.public_url:
+            mounts = event_mounts(config, aws, store, topics=running.topics, clock=clock, certificate=certificate)
+            await stack.enter_async_context(serving_public(config, store, mounts))
+        onward = None
+        if "ingest" in roles and config.forward:
+            going = forwarder(config, store.hearing, aws, account=running.account_id, clock=clock)
+            onward = await stack.enter_async_context(going)
         announce(running)
-        await run(running, stop, config, roles=roles)
+        await run(running, stop, config, roles=roles, onward=onward)
 
 
 def _scheduler(config: Config, running: Station) -> Scheduler:
@@ -67,9 +81,34 @@ def _scheduler(config: Config, running: Station) -> Scheduler:
         bodies=timedelta(days=config.store.keep_bodies_days), records=timedelta(days=config.store.keep_records_days)
     )
     upkeep = upkeep_jobs(running.store, retention=retention, try_again_after=timedelta(hours=hours) if hours else None)
+    keys = (key_watch(config, running),) if config.policy.watch_keys else ()
+    return _of(running, [account_job(running), *upkeep, *keys])
+
+
+def _slow_scheduler(config: Config, running: Station, stop: asyncio.Event) -> Scheduler:
+    """Give the jobs that go at the control plane's pace: minutes, for which the others must not wait."""
+
+    async def sleep(seconds: float) -> None:
+        rest = asyncio.ensure_future(running.clock.sleep(seconds))
+        end = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait([rest, end], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            rest.cancel()
+            end.cancel()
+            await asyncio.gather(rest, end, return_exceptions=True)
+        if stop.is_set():
+            raise Unavailable("The program is being stopped.", "The next run goes on from here.")
+
+    sync = Sync(running.store, running.aws, account=running.lane.account, sleep=sleep)
+    regions = parts.regions(config, () if config.ses.regions else (running.lane.region,))
+    return _of(running, [suppression_job(sync, regions), completeness_job(running.store, running.aws, running.lane)])
+
+
+def _of(running: Station, jobs: Sequence[Job]) -> Scheduler:
     return Scheduler(
         running.store,
-        [account_job(running), *upkeep, *((key_watch(config, running),) if config.policy.watch_keys else ())],
+        jobs,
         owner=f"{socket.gethostname()}/{os.getpid()}",
         now=running.clock.now,
         sleep=running.clock.sleep,
@@ -77,16 +116,26 @@ def _scheduler(config: Config, running: Station) -> Scheduler:
 
 
 async def run(
-    running: Station, stop: asyncio.Event, config: Config | None = None, *, roles: Collection[str] = ROLES
+    running: Station,
+    stop: asyncio.Event,
+    config: Config | None = None,
+    *,
+    roles: Collection[str] = ROLES,
+    onward: Forwarder | None = None,
 ) -> None:
     """Keep a station's parts moving until `stop`. A part that fails ends all of them, and its error is raised."""
     work: list[Coroutine[Any, Any, object]] = [stop.wait()]
     if "worker" in roles:
         work.append(running.worker.run(stop))
     if "ingest" in roles:
-        work += [intake.run(stop) for intake in running.intakes]
+        settings = config or Config()
+        work += [intake.run(stop) for intake in running.intakes for _ in range(settings.events.consumers)]
+        by_mail = mail_intake(settings, running.store, running.clock)
+        work += [by_mail.run(stop)] if by_mail else []
+        work += [onward.run(stop)] if onward else []
     if "scheduler" in roles:
-        work.append(_scheduler(config or Config(), running).run(stop))
+        settings = config or Config()
+        work += [_scheduler(settings, running).run(stop), _slow_scheduler(settings, running, stop).run(stop)]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one) for one in work]
         for task in tasks:

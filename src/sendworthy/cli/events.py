@@ -11,6 +11,7 @@ import click
 
 from sendworthy.app import parts
 from sendworthy.app.events import Imported, Replayed, import_files, replay, trusted_topics
+from sendworthy.cli.completeness import report
 from sendworthy.cli.exits import Exit
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
@@ -30,6 +31,9 @@ _limit = click.option("--limit", default=50, show_default=True, type=click.IntRa
 @click.group()
 def events() -> None:
     """Events of SES: bounces, complaints, deliveries, and what follows from them."""
+
+
+events.add_command(report)
 
 
 @events.command("list")

@@ -12,10 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from sendworthy.audit.checks import ALL
 from sendworthy.audit.profile import MailKind
-from sendworthy.config.shape import Config, Policy, host_port
+from sendworthy.audit.words import QUESTIONS, word_of
+from sendworthy.config.shape import Config, ForwardBy, Policy, host_port
 from sendworthy.errors import InvalidMessage
 from sendworthy.mail.address import parse_address
+from sendworthy.mail.event import EventKind
 
 Wrong = tuple[str, str]
 """What is wrong, and the fix."""
@@ -24,7 +27,8 @@ _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _SET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}")  # SQS takes 80, and the dead-letter queue adds "-dead"
+_BUCKET_NAME = re.compile(r"(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TOPIC_ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 
 
@@ -84,6 +88,12 @@ def _named(pattern: re.Pattern[str], longest: int) -> Callable[[str], Wrong | No
     return check
 
 
+def _bucket(value: str) -> Wrong | None:
+    if not _BUCKET_NAME.fullmatch(value):
+        return f"`{value}` is not a bucket name.", "Use 3 to 63 lower-case letters, digits, dots and hyphens."
+    return None
+
+
 def _topic_arn(value: str) -> Wrong | None:
     if not _TOPIC_ARN.fullmatch(value):
         return f"`{value}` is not the ARN of a topic.", "Write arn:aws:sns:REGION:ACCOUNT:NAME."
@@ -114,6 +124,27 @@ def _store_url(value: str) -> Wrong | None:
     )
 
 
+def _mailbox(value: str) -> Wrong | None:
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in {"imap", "imaps"} and bool(parts.hostname) and bool(parts.username)
+        _ = parts.port
+    except ValueError:
+        parts, whole = urlsplit(""), False
+    if not whole:
+        return "It does not name a mailbox.", "Write it as imaps://user@host/INBOX."
+    if parts.password:
+        return "It holds a password.", "Leave it out and set SENDWORTHY_EVENTS_MAILBOX_PASSWORD."
+    return None
+
+
+def _event_kind(value: str) -> Wrong | None:
+    kinds = [str(one) for one in EventKind]
+    if value not in kinds:
+        return f"`{value}` is not a kind of event.", f"Write one of {', '.join(kinds)}."
+    return None
+
+
 def _share(value: float) -> Wrong | None:
     if not 0 <= value <= 1:
         return f"{value:g} is not a fraction.", "Write a number from 0 to 1; 5 % is 0.05."
@@ -122,6 +153,12 @@ def _share(value: float) -> Wrong | None:
 
 def _used_share(value: float) -> Wrong | None:
     return _share(value) or (("Nothing could ever be sent.", "Write more than 0.") if value == 0 else None)
+
+
+def _hours(value: float) -> Wrong | None:
+    if not 0 <= value <= 24 * 7:
+        return f"{value:g} is not from 0 to 168 hours.", "Write the hours to wait, or 0 for never."
+    return None
 
 
 def _count(value: float) -> Wrong | None:
@@ -160,6 +197,18 @@ def _language(value: str) -> Wrong | None:
     return None
 
 
+def _yes_or_no(value: str) -> Wrong | None:
+    if value not in {"yes", "no"}:
+        return f"`{value}` is neither yes nor no.", 'Write "yes" or "no".'
+    return None
+
+
+def _check_id(value: str) -> Wrong | None:
+    if value not in {check.id for check in ALL}:
+        return f"There is no check `{value}`.", "Write the id that the audit prints, such as dkim.key_length."
+    return None
+
+
 CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
     "sender.website": _web_address,
     "sender.privacy_policy": _web_address,
@@ -178,7 +227,9 @@ CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
     "ses.configuration_sets.transactional": _named(_SET_NAME, 64),
     "ses.configuration_sets.marketing": _named(_SET_NAME, 64),
     "ses.topic": _named(_TOPIC_NAME, 256),
-    "ses.queue": _named(_QUEUE_NAME, 80),
+    "ses.queue": _named(_QUEUE_NAME, 75),
+    "ses.alarm_topic": _named(_TOPIC_NAME, 256),
+    "ses.archive_bucket": _bucket,
     "ses.dmarc.rua": _rua,
     "gateway.http": _listen,
     "gateway.smtp": _listen,
@@ -188,10 +239,20 @@ CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
     "gateway.max_message_bytes": _within(1024, 41_943_040),
     "gateway.max_recipients": _within(1, 50),
     "gateway.concurrency": _within(1, 1000),
+    "gateway.smtp_connections": _within(1, 10_000),
+    "gateway.traces": _web_address,
     "store.url": _store_url,
+    "store.keep_bodies_days": _within(1, 3650),
+    "store.keep_records_days": _within(2, 36_500),
     "events.queues": _web_address,
     "events.topics": _topic_arn,
     "events.max_age_hours": _within(1, 24 * 14),
+    "events.consumers": _within(1, 32),
+    "events.mailbox": _mailbox,
+    "forward.name": _named(_SET_NAME, 64),
+    "forward.to": _web_address,
+    "forward.kinds": _event_kind,
+    "forward.give_up_hours": _within(1, 24 * 14),
     "alerts.emails": _email,
     "alerts.webhooks": _web_address,
     "policy.bounce_warn": _share,
@@ -202,8 +263,19 @@ CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
     "policy.complaint_stop": _share,
     "policy.transactional_reserve": _share,
     "policy.rate_share": _used_share,
+    "policy.uncertain_retry_hours": _hours,
+    "policy.address_per_hour": _within(0, 1_000_000),
+    "policy.ip_per_hour": _within(0, 1_000_000),
+    "policy.same_per_hour": _within(0, 1_000_000),
+    "policy.slowed_share": _used_share,
+    "policy.soft_bounces": _within(0, 100),
+    "policy.soft_bounce_days": _within(1, 365),
     "dns.resolver": _listen,
     "web.connect": _listen,
+    "waivers.check": _check_id,
+    "waivers.until": _day,
+    **{f"word.{one.key}.answer": _yes_or_no for one in QUESTIONS if one.yes_or_no},
+    **{f"word.{one.key}.on": _day for one in QUESTIONS},
 }
 """Checks of one value, by dotted key without indices; for arrays, of one element. An empty string is not checked:
 it means "not said"."""
@@ -217,15 +289,21 @@ NOT_EMPTY = frozenset(
         "ses.configuration_sets.marketing",
         "ses.topic",
         "ses.queue",
+        "ses.alarm_topic",
         "gateway.http",
         "gateway.smtp",
         "gateway.public",
         "store.url",
+        "forward.name",
+        "forward.to",
+        "waivers.check",
+        "waivers.reason",
+        "waivers.until",
     }
 )
 """Keys whose empty string is a mistake."""
 
-SECRET = frozenset({"store.url", "alerts.webhooks"})
+SECRET = frozenset({"store.url", "alerts.webhooks", "events.mailbox_password", "forward.to", "forward.secret"})
 """Keys whose value may hold a password or a token."""
 
 
@@ -241,9 +319,15 @@ def between_keys(config: Config) -> list[tuple[tuple[str, ...], Wrong]]:
         if kind.per_day_later and not kind.later_by:
             wrong = "The later volume has no date.", 'Add later_by = "2027-03-31" or leave per_day_later out.'
             found.append(((f"mail[{index}].per_day_later",), wrong))
+    found += _between_forwards(config)
     if len(config.sender.contacts) > 4:
         wrong = "More than four contacts.", "AWS takes four (PutAccountDetails): keep those who answer its mail."
         found.append((("sender.contacts[4].email",), wrong))
+    for one in QUESTIONS:
+        word = word_of(config.word, one.key)
+        if word.answer and not (word.by and word.on):
+            wrong = "A word needs who gave it, and when.", 'Add by = "your name" and on = 2026-11-24.'
+            found.append(((f"word.{one.key}.answer",), wrong))
     policy: Policy = config.policy
     for name, warn, slow, stop in (
         ("bounce", policy.bounce_warn, policy.bounce_slow, policy.bounce_stop),
@@ -255,4 +339,22 @@ def between_keys(config: Config) -> list[tuple[tuple[str, ...], Wrong]]:
     if bool(config.gateway.tls_certificate) != bool(config.gateway.tls_key):
         wrong = "A certificate needs its key and a key its certificate.", "Set tls_certificate and tls_key, or neither."
         found.append((("gateway.tls_certificate", "gateway.tls_key"), wrong))
+    return found
+
+
+def _between_forwards(config: Config) -> list[tuple[tuple[str, ...], Wrong]]:
+    found: list[tuple[tuple[str, ...], Wrong]] = []
+    for index, one in enumerate(config.forward):
+        if one.name in {other.name for other in config.forward[:index]}:
+            wrong = f"Two forwards are called `{one.name}`.", "Give each [[forward]] a name of its own."
+            found.append(((f"forward[{index}].name",), wrong))
+        if one.by is ForwardBy.WEBHOOK and not one.secret:
+            wrong = "A webhook without a secret could be called by anybody.", 'Add secret = "…", long and random.'
+            found.append(((f"forward[{index}].secret", f"forward[{index}].by"), wrong))
+        if one.by is ForwardBy.SNS and not config.gateway.public_url:
+            wrong = (
+                "The application could not fetch the certificate of what is signed.",
+                "Set gateway.public_url, or forward by webhook.",
+            )
+            found.append(((f"forward[{index}].by",), wrong))
     return found

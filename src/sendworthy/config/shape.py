@@ -10,6 +10,8 @@ from enum import StrEnum
 import msgspec
 
 from sendworthy.audit.profile import MailKind, Profile, Sender
+from sendworthy.audit.waivers import Waiver
+from sendworthy.audit.words import Words
 
 
 class DmarcPolicy(StrEnum):
@@ -34,11 +36,20 @@ class Dmarc(msgspec.Struct, frozen=True, kw_only=True):
     rua: str = ""
 
 
+class TlsPolicy(StrEnum):
+    """What SES does when the receiving host offers no TLS: send all the same, or not at all."""
+
+    OPTIONAL = "optional"
+    REQUIRE = "require"
+
+
 class Ses(msgspec.Struct, frozen=True, kw_only=True):
     """`[ses]`: what is to exist in Amazon SES.
 
     `regions` empty means the Region of the AWS environment. `mail_from` is the label of the custom MAIL FROM domain
-    under each domain of `domains`. `topic` and `queue` are names, not ARNs.
+    under each domain of `domains`. `topic`, `queue` and `alarm_topic` are names, not ARNs. `archive_bucket` names the
+    S3 bucket in which every event is kept; empty for none. Alarms and events beyond that are on; Virtual
+    Deliverability Manager (`vdm`) costs money and IAM policies hand out rights, so both are asked for.
     """
 
     regions: tuple[str, ...] = ()
@@ -47,14 +58,30 @@ class Ses(msgspec.Struct, frozen=True, kw_only=True):
     configuration_sets: ConfigurationSets = ConfigurationSets()
     topic: str = "sendworthy-events"
     queue: str = "sendworthy-events"
+    tls: TlsPolicy = TlsPolicy.OPTIONAL
+    feedback_forwarding: bool = True
+    alarms: bool = True
+    alarm_topic: str = "sendworthy-alarms"
+    vdm: bool = False
+    iam_policies: bool = False
+    archive_bucket: str = ""
     dmarc: Dmarc = Dmarc()
+
+
+class SuppressedAnswer(StrEnum):
+    """How the gateway answers mail to nobody but suppressed addresses: as SES does, or with an error."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """`[gateway]`: addresses as HOST:PORT, limits in bytes and recipients a message.
 
     `public_url` is the https address under which the internet reaches the public door (unsubscribe pages, SNS).
-    `concurrency` is how many messages may be on the wire to SES at once.
+    `concurrency` is how many messages may be on the wire to SES at once. `suppressed` is how mail to suppressed
+    addresses is answered. `smtp_connections` bounds the SMTP connections at once;
+    `traces` is the address of an OpenTelemetry collector (OTLP over HTTP), empty for none.
     """
 
     http: str = "127.0.0.1:8580"
@@ -66,12 +93,21 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     max_message_bytes: int = 40_000_000
     max_recipients: int = 50
     concurrency: int = 32
+    suppressed: SuppressedAnswer = SuppressedAnswer.ACCEPT
+    smtp_connections: int = 500
+    traces: str = ""
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[store]`: `url` is sqlite:///relative/path, sqlite:////absolute/path, or begins with postgresql://."""
+    """`[store]`: `url` is sqlite:///relative/path, sqlite:////absolute/path, or begins with postgresql://.
+
+    The bodies of messages are deleted `keep_bodies_days` after acceptance (never while they wait), everything else that
+    is kept of them after `keep_records_days`.
+    """
 
     url: str = "sqlite:///sendworthy.db"
+    keep_bodies_days: int = 7
+    keep_records_days: int = 400
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,12 +116,67 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     `queues` are SQS URLs and `topics` SNS topic ARNs that are believed; empty means those named under `[ses]`.
     `max_age_hours` is how old a signed event may be; 14 days is the longest that SQS keeps a message. `certificate` is
     a PEM file to check SNS's signatures with instead of AWS's own certificates: that of the bundled simulator.
+    `consumers` is how many takers each queue has here. `mailbox` is an IMAP folder that bounce and complaint mail goes
+    to (imaps://user@host/INBOX), for whoever has no events; empty for none.
     """
 
     queues: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     max_age_hours: int = 24 * 14
     certificate: str = ""
+    consumers: int = 2
+    mailbox: str = ""
+    mailbox_password: str = ""
+
+
+class ForwardBy(StrEnum):
+    """How events are forwarded: to an SQS queue, as SNS posts over HTTPS, or to a webhook signed with HMAC."""
+
+    SQS = "sqs"
+    SNS = "sns"
+    WEBHOOK = "webhook"
+
+
+class ForwardFormat(StrEnum):
+    """In which of SES's two formats."""
+
+    EVENT = "event"
+    NOTIFICATION = "notification"
+
+
+class Forward(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[forward]]`: an application that gets the events of its mail.
+
+    `to` is the queue's URL or the address to post to, which may hold user:password@ for Basic authentication. `keys`
+    are names of gateway keys and `kinds` kinds of events; empty means all. `secret` signs a webhook. After
+    `give_up_hours` an event goes to the dead letters.
+    """
+
+    name: str
+    by: ForwardBy
+    to: str
+    keys: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    format: ForwardFormat = ForwardFormat.EVENT
+    secret: str = ""
+    give_up_hours: int = 72
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True):
+    """`[unsubscribe]`: what bulk mail gets whose author has not seen to a way out; needs `gateway.public_url`.
+
+    Without a placeholder the link goes into a `footer` with the sender's postal address, under a `note` on why the
+    reader gets the mail; where there is no footer or no postal address, the mail is refused.
+    """
+
+    footer: bool = True
+    note: str = ""
+
+
+class Console(msgspec.Struct, frozen=True, kw_only=True):
+    """`[console]`: `hosts` are the names under which people reach it, beside the loopback's."""
+
+    hosts: tuple[str, ...] = ()
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +191,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     AWS places an account under review from a bounce rate of 5 % and a complaint rate of 0.1 %, and may pause it from
     10 % and 0.5 % [D23]; the defaults act before that. `transactional_reserve` is the share of the daily quota that
-    bulk mail may not take; `rate_share` the share of MaxSendRate and Max24HourSend that is used at all.
+    bulk mail may not take; `rate_share` the share of MaxSendRate and Max24HourSend that is used at all. Transactional
+    mail of which SES's answer was lost, and no event has come for `uncertain_retry_hours`, is sent once more, marked
+    with the tag sendworthy-again; 0 means that it is not.
+
+    Transactional messages in any hour: `address_per_hour` to one address, `ip_per_hour` for one visitor that the
+    application names, `same_per_hour` alike to one address; 0 means no cap. `refuse_typos` refuses addresses at domains
+    that are well-known slips of the finger. A key whose mail stands at `slow` has `slowed_share` of the rate, and at
+    `stop` it is paused (`watch_keys`).
+
+    `soft_bounces` of an address within any `soft_bounce_days` suppress it as a hard bounce does; 0 means never.
     """
 
     bounce_warn: float = 0.02
@@ -111,6 +211,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     complaint_stop: float = 0.001
     transactional_reserve: float = 0.1
     rate_share: float = 1.0
+    uncertain_retry_hours: float = 0.0
+    address_per_hour: int = 100
+    ip_per_hour: int = 60
+    same_per_hour: int = 20
+    refuse_typos: bool = True
+    watch_keys: bool = True
+    slowed_share: float = 0.1
+    soft_bounces: int = 3
+    soft_bounce_days: int = 30
 
 
 class Dns(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,15 +243,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     gateway: Gateway = Gateway()
     store: StoreSettings = StoreSettings()
     events: Events = Events()
+    forward: tuple[Forward, ...] = ()
+    unsubscribe: Unsubscribe = Unsubscribe()
+    console: Console = Console()
     alerts: Alerts = Alerts()
     policy: Policy = Policy()
     dns: Dns = Dns()
     web: Web = Web()
+    word: Words = Words()
+    waivers: tuple[Waiver, ...] = ()
 
     @property
     def profile(self) -> Profile:
         """The sender's own words, as the audit and the letter take them."""
-        return Profile(sender=self.sender, mail=self.mail)
+        return Profile(sender=self.sender, mail=self.mail, word=self.word)
 
 
 def host_port(text: str) -> tuple[str, int]:

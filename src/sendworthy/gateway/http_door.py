@@ -7,7 +7,7 @@ them are signed with gateway keys. /healthz, /readyz and /metrics are open to wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -155,6 +155,7 @@ class Watched:
     meter: Meter
     policy: Policy
     draining: Callable[[], bool]
+    more_metrics: Callable[[], Awaitable[Sequence[str]]] | None = None
 
     async def readyz(self, _: HttpRequest) -> HttpResponse:
         """Ready while mail can be kept and would go out: the store answers and the quota is known."""
@@ -180,10 +181,15 @@ class Watched:
             lines += metrics.delivery_lines(await self.store.counts(self.now() - timedelta(days=1)))
             lines += metrics.pause_lines(await self.store.pauses())
             lines += metrics.waiting_lines(await self.store.waiting(self.lane, policy=self.policy))
+            lines += await self.more_metrics() if self.more_metrics else ()
         except StoreUnavailable:
             up = 0
         lines += ["# TYPE sendworthy_store_up gauge", f"sendworthy_store_up {up}"]
         return HttpResponse("\n".join(lines) + "\n", media_type=metrics.CONTENT_TYPE)
+
+
+async def _to_console(_: HttpRequest) -> HttpResponse:
+    return RedirectResponse("/console/", 307)
 
 
 def app(
@@ -201,10 +207,13 @@ def app(
     bounds: Bounds | None = None,
     policy: Policy | None = None,
     draining: Callable[[], bool] = lambda: False,
+    console: ASGIApp | None = None,
+    more_metrics: Callable[[], Awaitable[Sequence[str]]] | None = None,
 ) -> Starlette:
     """Give the inside door: SES v2 (`service`) and, where given, v1, beside /healthz, /readyz and /metrics.
 
-    `wall` is the clock that signatures are judged by, `now` the one that the mail lives by.
+    `wall` is the clock that signatures are judged by, `now` the one that the mail lives by. `console` is served under
+    /console; `more_metrics` gives further lines for /metrics.
     """
     desk = reception or Reception(store, now=now, on_accepted=on_accepted)
     meter = desk.meter
@@ -218,7 +227,15 @@ def app(
         meter=meter,
         bounds=bounds,
     )
-    watched = Watched(store=store, lane=lane, now=now, meter=meter, policy=policy or Policy(), draining=draining)
+    watched = Watched(
+        store=store,
+        lane=lane,
+        now=now,
+        meter=meter,
+        policy=policy or Policy(),
+        draining=draining,
+        more_metrics=more_metrics,
+    )
 
     async def healthz(_: HttpRequest) -> HttpResponse:
         return JSONResponse({"status": "ok"})
@@ -227,6 +244,7 @@ def app(
         Route("/healthz", healthz),
         Route("/readyz", watched.readyz),
         Route("/metrics", watched.metrics),
+        *((Route("/console", _to_console), Mount("/console", app=console)) if console else ()),
         Mount("/", app=door),
     ]
     return Starlette(routes=routes)

@@ -22,7 +22,9 @@ from sendworthy.gateway.acceptance import MOST_BYTES, MOST_RECIPIENTS, Origin, f
 from sendworthy.gateway.keys import Key
 from sendworthy.gateway.metrics import Meter
 from sendworthy.gateway.templates import MOST_BULK, Templates
+from sendworthy.gateway.tracing import Span, no_span
 from sendworthy.mail.address import SIMULATOR_DOMAIN
+from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.store.store import Store
 from sendworthy.store.values import Accepted, NewMessage, StoredTemplate
 from sendworthy.wire.errors import WireError
@@ -63,11 +65,13 @@ class Reception:
         rules: Rules | None = None,
         abuse: Abuse | None = None,
         meter: Meter | None = None,
+        span: Span = no_span,
     ) -> None:
         self._store = store
         self._now = now
         self._on_accepted = on_accepted
         self._abuse = abuse or Abuse()
+        self._span = span
         self.rules = rules or Rules()
         self.meter = meter or Meter()
         self.templates = Templates(store, now=now)
@@ -148,7 +152,9 @@ class Reception:
             self._abuse.check(message, ip=read.asked.ip, at=origin.at)
             if self.rules.suppressed is Suppressed.REFUSE:
                 await self._check_suppressed(message)
-            accepted = await self._store.accept(message)
+            attributes = {"sendworthy.door": door, "sendworthy.stream": key.stream, "sendworthy.message_id": message.id}
+            with self._span("sendworthy.accept", attributes):
+                accepted = await self._store.accept(message)
         except SendworthyError as error:
             self.meter.refused(door, key.stream, error)
             raise
@@ -185,7 +191,10 @@ class Reception:
         keys = {one.key for one in message.deliveries if not one.key.endswith(f"@{SIMULATOR_DOMAIN}")}
         topic = message.tags.get(TOPIC_TAG, "")
         narrow = scope_of(message.stream, topic) if topic else ""
-        found = await self._store.suppressed(keys, stream=message.stream, narrow=narrow) if keys else {}
+        found: dict[str, SuppressionReason] = {}
+        if keys:
+            sender = message.mail_from
+            found = await self._store.suppressed(keys, stream=message.stream, narrow=narrow, sender=sender)
         if len(found) == len(message.deliveries):
             reasons = ", ".join(sorted(set(found.values())))
             raise SendRefused(f"Address is on the suppression list: {reasons}.", "See: sendworthy suppressions list")

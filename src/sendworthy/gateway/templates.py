@@ -58,20 +58,20 @@ class Templates:
         name = params["TemplateName"]
         if not _NAME.fullmatch(name):
             raise WireError("BadRequestException", "The name of a template has 1 to 64 letters, digits, _ and -.")
-        if not await self._store.put_template(self._read(name, params["TemplateContent"]), replace=False):
+        if not await self._store.doors.put_template(self._read(name, params["TemplateContent"]), replace=False):
             raise WireError("AlreadyExistsException", f"Template {name} already exists.")
         return {}
 
     async def update(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """UpdateEmailTemplate: the new content replaces the old one whole."""
         name = params["TemplateName"]
-        if not await self._store.put_template(self._read(name, params["TemplateContent"]), replace=True):
+        if not await self._store.doors.put_template(self._read(name, params["TemplateContent"]), replace=True):
             raise _none(name)
         return {}
 
     async def delete(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """DeleteEmailTemplate."""
-        if not await self._store.delete_template(params["TemplateName"]):
+        if not await self._store.doors.delete_template(params["TemplateName"]):
             raise _none(params["TemplateName"])
         return {}
 
@@ -83,7 +83,7 @@ class Templates:
     async def list(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """ListEmailTemplates; the token of the next page is the last name of this one."""
         size = min(max(int(params.get("PageSize") or 10), 1), 100)
-        found = await self._store.templates(limit=size + 1, after=params.get("NextToken") or "")
+        found = await self._store.doors.templates(limit=size + 1, after=params.get("NextToken") or "")
         shown = found[:size]
         metadata = [{"TemplateName": one.name, "CreatedTimestamp": one.created_at} for one in shown]
         return {"TemplatesMetadata": metadata} | ({"NextToken": shown[-1].name} if len(found) > size else {})
@@ -122,7 +122,7 @@ class Templates:
         return simple | {name: template[name] for name in ("Headers", "Attachments") if template.get(name)}
 
     async def _stored(self, name: str) -> StoredTemplate:
-        found = await self._store.template(name)
+        found = await self._store.doors.template(name)
         if found is None:
             raise _none(name)
         return found

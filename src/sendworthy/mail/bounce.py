@@ -67,3 +67,22 @@ def suppression(event: Event) -> SuppressionReason | None:
     if event.kind is EventKind.COMPLAINT and event.complaint_type != "not-spam":
         return SuppressionReason.COMPLAINT
     return None
+
+
+_STRIKES_ANYWAY = frozenset({"MailboxFull"})
+_STRIKES_WHEN_EXPLAINED = frozenset({"General", "Undetermined"})
+
+
+def is_strike(event: Event) -> bool:
+    """Say whether a soft bounce counts against the mailbox, so that several of them suppress.
+
+    A full mailbox does. A general one does where a receiving server's own words came with it: an out-of-office reply
+    comes as Transient/General too, and without any. Size, content and our own time limit say nothing of the mailbox.
+    """
+    if event.kind is not EventKind.BOUNCE or event.recipient.lower().endswith("@" + SIMULATOR_DOMAIN):
+        return False
+    if bounce_class(event.bounce_type, event.bounce_subtype) is not BounceClass.SOFT:
+        return False
+    return event.bounce_subtype in _STRIKES_ANYWAY or (
+        event.bounce_subtype in _STRIKES_WHEN_EXPLAINED and bool(event.diagnostic)
+    )

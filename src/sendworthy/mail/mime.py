@@ -21,6 +21,7 @@ MAX_LINE = 998
 """Octets in a line without its CRLF (RFC 5322 section 2.1.1)."""
 
 _FOLD_AT = 76
+_DEEPEST_COMMENT = 20
 _MOST_HEADER_BYTES = 256 * 1024
 _NAME = re.compile(rb"[!-9;-~]+")
 _SPLIT = re.compile(rb"\r?\n\r?\n")
@@ -79,7 +80,7 @@ class Opened:
 def one_address(text: str) -> tuple[str, Address]:
     """Read exactly one address with its display name, decoded. Raises InvalidMessage."""
     address = parse_address(text)
-    pairs = getaddresses([text])
+    pairs = _addresses([text])
     if "<" in text and len(pairs) != 1:
         raise InvalidMessage("There is more than one address where one belongs.", "Give each its own entry.")
     name = pairs[0][0] if "<" in text and pairs else ""
@@ -145,7 +146,7 @@ def open_raw(data: bytes, *, strike: Iterable[str] = ("x-ses-", "x-sendworthy-")
     named = {name.lower(): value for name, value in headers}
     if "from" not in named:
         raise InvalidMessage("The message has no From header.", "Add one (RFC 5322 section 3.6).")
-    senders = getaddresses([named["from"]])
+    senders = _addresses([named["from"]])
     if len(senders) != 1:
         raise InvalidMessage("The From header must name one address.", "SES sends as one identity.")
     to = [named[name] for name in ("to", "cc", "bcc") if name in named]
@@ -153,7 +154,7 @@ def open_raw(data: bytes, *, strike: Iterable[str] = ("x-ses-", "x-sendworthy-")
         raw=newline.join([*kept, b"", body]),
         sender=parse_address(senders[0][1]),
         subject=_decoded(named.get("subject", "")),
-        recipients=tuple(parse_address(address) for _, address in getaddresses(to) if address),
+        recipients=tuple(parse_address(address) for _, address in _addresses(to) if address),
         headers=tuple(headers),
         struck=struck,
     )
@@ -201,6 +202,20 @@ def _read_header(block: list[bytes]) -> tuple[str, str]:
         raise InvalidMessage("A line among the headers is not a header.", "End the headers with an empty line.")
     value = b"".join([rest, *block[1:]])
     return name.decode("ascii"), value.decode("utf-8", "surrogateescape").strip()
+
+
+def _addresses(values: Sequence[str]) -> list[tuple[str, str]]:
+    """Read address lists. The standard library goes one call deeper for each comment in a comment, so they are counted.
+
+    Comments are RFC 5322 section 3.2.2; nobody nests more than a few.
+    """
+    for value in values:
+        depth = 0
+        for character in value if value.count("(") > _DEEPEST_COMMENT else "":
+            depth += (character == "(") - (character == ")" and depth > 0)
+            if depth > _DEEPEST_COMMENT:
+                raise InvalidMessage("The comments in an address are nested too deeply.", "Leave them out.")
+    return getaddresses(values)
 
 
 def _decoded(value: str) -> str:

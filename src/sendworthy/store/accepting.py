@@ -14,9 +14,9 @@ import msgspec
 from sendworthy.compliance.unsubscribe import TOPIC_TAG
 from sendworthy.mail.status import Status
 from sendworthy.store import queues, recording
-from sendworthy.store.schema import micros
+from sendworthy.store.columns import micros
 from sendworthy.store.statement import Own, statement
-from sendworthy.store.values import ACCOUNT_SCOPE, Accepted, NewMessage
+from sendworthy.store.values import ACCOUNT_SCOPE, Accepted, NewMessage, sender_scope
 
 TOKEN_HOURS = 24
 """For so long a repeat of a call gets the first one's answer."""
@@ -61,7 +61,9 @@ def accept(own: Own, messages: Sequence[NewMessage], now: datetime) -> tuple[Acc
             continue
         fresh.append(message)
         topic = message.tags.get(TOPIC_TAG, "")
-        held_back = sum(bool(reasons.get(one.key, message.stream, topic)) for one in message.deliveries)
+        held_back = sum(
+            bool(reasons.get(one.key, message.stream, topic, message.mail_from)) for one in message.deliveries
+        )
         answers.append(Accepted(message_id=message.id, suppressed=held_back))
     _keep(own, fresh, reasons, at)
     return tuple(answers)
@@ -80,7 +82,7 @@ def topics(own: Own, message_ids: set[str]) -> dict[str, str]:
 
 
 class Reasons:
-    """Why addresses get no mail: `get(address_key, stream, topic)` is empty when it may go."""
+    """Why addresses get no mail: `get(address_key, stream, topic, sender)` is empty when it may go."""
 
     def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
         self._reasons: dict[tuple[str, str], str] = {}
@@ -89,9 +91,9 @@ class Reasons:
 
         self._narrow = {key for key, scope in self._reasons if "/" in scope}
 
-    def get(self, address_key: str, stream: str, topic: str = "") -> str:
-        """Give the reason, the account's before the stream's, and that before the topic's."""
-        for scope in (ACCOUNT_SCOPE, stream, f"{stream}/{topic}"):
+    def get(self, address_key: str, stream: str, topic: str = "", sender: str = "") -> str:
+        """Give the reason: the account's, then the stream's, the topic's, and that of mail from one address."""
+        for scope in (ACCOUNT_SCOPE, stream, f"{stream}/{topic}", sender_scope(sender)):
             if reason := self._reasons.get((address_key, scope)):
                 return reason
         return ""
@@ -121,7 +123,7 @@ def _keep(own: Own, messages: Sequence[NewMessage], reasons: Reasons, at: int) -
         due = micros(message.send_at) if message.send_at else at
         expires = micros(message.expires_at) if message.expires_at else None
         for one in message.deliveries:
-            reason = reasons.get(one.key, message.stream, message.tags.get(TOPIC_TAG, ""))
+            reason = reasons.get(one.key, message.stream, message.tags.get(TOPIC_TAG, ""), message.mail_from)
             status = Status.SUPPRESSED if reason else Status.ACCEPTED
             end = (status, reason, None if reason else due, expires, at, at)
             deliveries.append((one.id, message.id, one.recipient, one.key, *place, *end))

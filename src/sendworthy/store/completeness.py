@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select
 
 from sendworthy.mail.address import SIMULATOR_DOMAIN
 from sendworthy.store import schema
+from sendworthy.store.columns import instant, micros
 from sendworthy.store.engine import Engine
-from sendworthy.store.schema import instant, micros
 from sendworthy.store.statement import Own, Statement, own, statement
 
 

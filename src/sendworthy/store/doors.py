@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from sendworthy.audit.profile import Stream
-from sendworthy.mail.status import Status
-from sendworthy.store import schema
+from sendworthy.store import listing, schema
+from sendworthy.store.engine import Engine
 from sendworthy.store.values import Counts, StoredTemplate
 
 _templates = schema.templates.c
+
+
+class Doors:
+    """What the doors remember, beside messages. Every method that writes returns after the commit."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def put_template(self, template: StoredTemplate, *, replace: bool) -> bool:
+        """Keep a new template, or the new content of one that exists; False when it exists, or does not."""
+        return await self._engine.write("template", partial(put_template, template=template, replace=replace))
+
+    async def template(self, name: str) -> StoredTemplate | None:
+        """Give one template, None when there is none of that name."""
+        return await self._engine.read(partial(template, name=name))
+
+    async def templates(self, *, limit: int = 100, after: str = "") -> tuple[StoredTemplate, ...]:
+        """List templates by name, from behind `after`."""
+        return await self._engine.read(partial(templates, limit=limit, after=after))
+
+    async def delete_template(self, name: str) -> bool:
+        """Delete a template; say whether there was one."""
+        return await self._engine.write("template", partial(delete_template, name=name))
+
+    async def slow_key(self, access_key_id: str, share: float | None) -> None:
+        """Narrow a key to a share of the rate (None: no longer), whatever share it has of its own."""
+        await self._engine.write("slow", partial(slow_key, access_key_id=access_key_id, share=share))
+
+    async def key_counts(self, since: datetime, *, access_key_id: str | None = None) -> dict[str, Counts]:
+        """Count deliveries by key (of one, if given), stream and status, of messages accepted since an instant."""
+        return await self._engine.read(partial(key_counts, since=since, access_key_id=access_key_id))
 
 
 def put_template(connection: Connection, template: StoredTemplate, *, replace: bool) -> bool:
@@ -53,15 +86,16 @@ def slow_key(connection: Connection, access_key_id: str, share: float | None) ->
 def key_counts(connection: Connection, since: datetime, access_key_id: str | None) -> dict[str, Counts]:
     """Count deliveries by key (of one, if given), stream and status, of messages accepted since an instant."""
     messages, deliveries = schema.messages.c, schema.deliveries.c
+    simulated = listing.is_simulated().label("simulated")
     query = (
-        select(messages.access_key_id, deliveries.stream, deliveries.status, func.count())
+        select(messages.access_key_id, deliveries.stream, deliveries.status, simulated, func.count())
         .select_from(schema.messages.join(schema.deliveries, deliveries.message_id == messages.id))
         .where(messages.accepted_at >= since)
-        .group_by(messages.access_key_id, deliveries.stream, deliveries.status)
+        .group_by(messages.access_key_id, deliveries.stream, deliveries.status, simulated)
     )
     if access_key_id is not None:
         query = query.where(messages.access_key_id == access_key_id)
-    found: dict[str, dict[Stream, dict[Status, int]]] = {}
-    for key, stream, status, count in connection.execute(query):
-        found.setdefault(key, {}).setdefault(Stream(stream), {})[Status(status)] = count
-    return {key: Counts(by_stream=by_stream) for key, by_stream in found.items()}
+    found: dict[str, list[Sequence[Any]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row[0], []).append(row[1:])
+    return {key: listing.counted(rows) for key, rows in found.items()}

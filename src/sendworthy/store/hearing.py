@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from sendworthy.mail.event import EventKind
 from sendworthy.store import schema
+from sendworthy.store.columns import instant, micros
 from sendworthy.store.engine import Engine
 from sendworthy.store.heard import Forwarding, Parked, StoredComplaint, StoredEvent
-from sendworthy.store.schema import instant, micros
 from sendworthy.store.statement import Own, own, statement
 
 FORWARDS_DUE = statement("""
@@ -246,7 +246,10 @@ def _parked(connection: Connection, *, limit: int) -> tuple[Parked, ...]:
     table = schema.parked.c
     size = func.length(table.raw).label("size")
     query = select(table.id, table.at, table.source, table.reason, size).order_by(table.id.desc()).limit(limit)
-    return tuple(_as_parked(row, int(row.size), b"") for row in connection.execute(query).all())
+    return tuple(
+        Parked(id=row.id, at=row.at, source=row.source, reason=row.reason, size=int(row.size))
+        for row in connection.execute(query)
+    )
 
 
 def _as_parked(row: Row[Any], size: int, raw: bytes) -> Parked:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sendworthy.errors import SendworthyError
-from sendworthy.store.schema import micros
+from sendworthy.store.columns import micros
 from sendworthy.store.statement import Own, statement
 from sendworthy.store.values import Fence
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, tuple_
 
 from sendworthy.audit.profile import Stream
+from sendworthy.mail.address import SIMULATOR_DOMAIN
 from sendworthy.mail.status import Status
 from sendworthy.store import schema
 from sendworthy.store.bodies import joined
+from sendworthy.store.columns import micros
 from sendworthy.store.statement import own
 from sendworthy.store.values import Counts, Moment, StoredDelivery, StoredMessage
 
@@ -54,7 +56,7 @@ def messages(
     order = (_messages.accepted_at, _messages.id)
     query = select(*_MESSAGE).order_by(*(column.desc() for column in order)).limit(limit)
     if after is not None:
-        query = query.where(tuple_(*order) < tuple_(schema.micros(after[0]), after[1]))
+        query = query.where(tuple_(*order) < tuple_(micros(after[0]), after[1]))
     found = tuple(_as_message(row) for row in connection.execute(query).mappings())
     return found, ((found[-1].accepted_at, found[-1].id) if len(found) == limit else None)
 
@@ -78,7 +80,7 @@ def deliveries(
     if statuses:
         query = query.where(table.status.in_([status.value for status in statuses]))
     if after is not None:
-        query = query.where(tuple_(*order) < tuple_(schema.micros(after[0]), after[1]))
+        query = query.where(tuple_(*order) < tuple_(micros(after[0]), after[1]))
     found = tuple(_as_delivery(row) for row in connection.execute(query).mappings())
     return found, ((found[-1].accepted_at, found[-1].id) if len(found) == limit else None)
 
@@ -103,13 +105,27 @@ def timeline(connection: Connection, message_id: str) -> tuple[Moment, ...]:
 def counts(connection: Connection, since: datetime | None) -> Counts:
     """Count deliveries by stream and status, of messages accepted since an instant (all, when None)."""
     table = schema.deliveries.c
-    query = select(table.stream, table.status, func.count()).group_by(table.stream, table.status)
+    simulated = is_simulated().label("simulated")
+    query = select(table.stream, table.status, simulated, func.count()).group_by(table.stream, table.status, simulated)
     if since is not None:
         query = query.where(table.accepted_at >= since)
-    by_stream: dict[Stream, dict[Status, int]] = {}
-    for stream, status, count in connection.execute(query):
-        by_stream.setdefault(Stream(stream), {})[Status(status)] = count
-    return Counts(by_stream=by_stream)
+    return counted(connection.execute(query).all())
+
+
+def is_simulated() -> ColumnElement[bool]:
+    """Give the condition that a delivery goes to Amazon's mailbox simulator."""
+    return schema.deliveries.c.recipient_key.like(f"%@{SIMULATOR_DOMAIN}")
+
+
+def counted(rows: Iterable[Sequence[Any]]) -> Counts:
+    """Add up rows of stream, status, whether to the simulator, and number."""
+    everything: dict[Stream, dict[Status, int]] = {}
+    simulated: dict[Stream, dict[Status, int]] = {}
+    for stream, status, to_simulator, number in rows:
+        for kept in (everything, simulated) if to_simulator else (everything,):
+            by_status = kept.setdefault(Stream(stream), {})
+            by_status[Status(status)] = by_status.get(Status(status), 0) + number
+    return Counts(by_stream=everything, simulated=simulated)
 
 
 def _moment(at: datetime, delivery_id: str, what: str, detail: str) -> Moment:

@@ -19,11 +19,11 @@ from sendworthy.pacing import governor
 from sendworthy.pacing.governor import Day, Reason, State, Taken
 from sendworthy.store import bodies, permits, queues, shares
 from sendworthy.store.accepting import suppressed_reasons, topics
+from sendworthy.store.columns import instant, micros
 from sendworthy.store.faults import Fault
 from sendworthy.store.heard import ForwardTo
 from sendworthy.store.queues import Queue
 from sendworthy.store.recording import INSERT_LEDGER, apply_early
-from sendworthy.store.schema import instant, micros
 from sendworthy.store.statement import Own, statement
 from sendworthy.store.values import Answered, Batch, Claim, Lane, Outgoing
 
@@ -164,7 +164,7 @@ def _pick(this: _Pass, due: list[Queue], most: int, limits: shares.Shares) -> li
     clean: list[Sequence[Any]] = []
     weight: dict[str, int] = {}
     for row in picked:
-        if reason := reasons.get(row[3], row[4], about.get(row[1], "")):
+        if reason := reasons.get(row[3], row[4], about.get(row[1], ""), row[14]):
             this.suppressed += 1
             _end(this, row, Status.SUPPRESSED, reason, f"suppressed: {reason}")
         elif row[9] is not None and row[9] <= this.at:

@@ -37,7 +37,7 @@ WHERE due_at IS NOT NULL AND (rank, queue) > (?, ?) ORDER BY rank, queue, due_at
 
 SELECT_DUE = statement("""
 SELECT d.id, d.message_id, d.recipient, d.recipient_key, d.stream, d.status, d.attempts, d.tries, d.rank, d.expires_at,
-       d.again, m.size, m.access_key_id, d.queue
+       d.again, m.size, m.access_key_id, d.queue, m.mail_from
 FROM deliveries d JOIN messages m ON m.id = d.message_id
 WHERE d.rank = ? AND d.queue = ? AND d.due_at <= ? AND d.due_at IS NOT NULL
 ORDER BY d.due_at, d.id LIMIT ? {skipping}""")

@@ -18,8 +18,8 @@ from sendworthy.mail.address import parse_address
 from sendworthy.mail.bounce import SuppressionReason, is_strike, suppression
 from sendworthy.mail.event import Event, EventKind
 from sendworthy.mail.status import Status, after_event
+from sendworthy.store.columns import instant, micros
 from sendworthy.store.heard import ForwardTo, Listening, StoredComplaint
-from sendworthy.store.schema import instant, micros
 from sendworthy.store.statement import Own, statement
 from sendworthy.store.values import ACCOUNT_SCOPE, Recorded
 

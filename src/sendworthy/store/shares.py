@@ -8,8 +8,8 @@ from typing import Any
 
 from sendworthy.pacing.governor import MINUTE_SECONDS, Policy, State, day_start, rate_now
 from sendworthy.pacing.share import Allowed, Share, Used, allow
+from sendworthy.store.columns import instant
 from sendworthy.store.queues import Queue
-from sendworthy.store.schema import instant
 from sendworthy.store.statement import Own, statement
 from sendworthy.store.values import Pause, PauseScope
 

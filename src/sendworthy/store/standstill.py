@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from sendworthy.pacing import governor
 from sendworthy.pacing.governor import Policy, Reason, State
 from sendworthy.store import permits, queues, shares
+from sendworthy.store.columns import instant, micros
 from sendworthy.store.queues import Queue
-from sendworthy.store.schema import instant, micros
 from sendworthy.store.statement import Own, statement
 from sendworthy.store.values import Lane, Pause, Waiting
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
 
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.store import remember, schema
+from sendworthy.store.columns import instant, micros
 from sendworthy.store.engine import Engine
-from sendworthy.store.schema import instant, micros
 from sendworthy.store.statement import Own, own, statement
 from sendworthy.store.values import ACCOUNT_SCOPE, Suppression
 
@@ -26,6 +27,9 @@ _SHARED = (SuppressionReason.BOUNCE.value, SuppressionReason.COMPLAINT.value)
 """What SES's list knows too (PutSuppressedDestination [M])."""
 
 _table = schema.suppressions.c
+
+_CHUNK = 500
+"""Addresses to one statement, as in `remember`."""
 
 _BY_KEY = statement("""
 SELECT m.access_key_id, s.reason, count(*) FROM suppressions s
@@ -176,27 +180,25 @@ class SuppressionRecord:
 
         Of two reasons it is the complaint, as SES takes only one. The last address may be asked for again.
         """
-        query = (
-            select(_table.address_key, _table.reason, _table.at, _table.active)
-            .where(_table.scope == ACCOUNT_SCOPE, _table.reason.in_(_SHARED), _table.address_key > after)
-            .order_by(_table.address_key, _table.active, _table.reason)
-            .limit(limit + 1)
-        )
+        query = _of_both().where(_table.address_key > after).limit(limit + 1)
 
         def work(connection: Connection) -> tuple[Shared, ...]:
             rows = connection.execute(query).all()
             if len(rows) > limit:  # both reasons of an address come together
                 rows = [row for row in rows if row.address_key != rows[-1].address_key] or rows
-            removed = _removed_at(connection, [row.address_key for row in rows if not row.active])
-            found: dict[str, Shared] = {}
-            for row in rows:
-                before = found.get(row.address_key)
-                if before is not None and not before.lifted and not row.active:
-                    continue
-                at = row.at if row.active else removed.get(row.address_key, row.at)
-                reason = SuppressionReason(row.reason)
-                found[row.address_key] = Shared(address=row.address_key, reason=reason, at=at, lifted=not row.active)
-            return tuple(found.values())
+            return _shared(connection, rows)
+
+        return await self._engine.read(work)
+
+    async def shared_of(self, address_keys: Sequence[str]) -> tuple[Shared, ...]:
+        """Give those of some addresses (a page of SES's list) that are or were on ours."""
+
+        def work(connection: Connection) -> tuple[Shared, ...]:
+            rows: list[Row[Any]] = []
+            for start in range(0, len(address_keys), _CHUNK):
+                some = _table.address_key.in_(address_keys[start : start + _CHUNK])
+                rows += connection.execute(_of_both().where(some)).all()
+            return _shared(connection, rows)
 
         return await self._engine.read(work)
 
@@ -234,6 +236,25 @@ class SuppressionRecord:
                 connection.execute(insert(schema.meta).values(key=key, value=value))
 
         await self._engine.write("mark", work)
+
+
+def _of_both() -> Select[Any]:
+    return (
+        select(_table.address_key, _table.reason, _table.at, _table.active)
+        .where(_table.scope == ACCOUNT_SCOPE, _table.reason.in_(_SHARED))
+        .order_by(_table.address_key, _table.active, _table.reason)
+    )
+
+
+def _shared(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[Shared, ...]:
+    """Make one of each address's rows: inactive come before active, bounces before complaints, and the last wins."""
+    removed = _removed_at(connection, [row.address_key for row in rows if not row.active])
+    found: dict[str, Shared] = {}
+    for row in rows:
+        at = row.at if row.active else removed.get(row.address_key, row.at)
+        reason = SuppressionReason(row.reason)
+        found[row.address_key] = Shared(address=row.address_key, reason=reason, at=at, lifted=not row.active)
+    return tuple(found.values())
 
 
 def _lift(

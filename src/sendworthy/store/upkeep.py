@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from sendworthy.audit.profile import Stream
 from sendworthy.mail.status import Status
+from sendworthy.store.columns import micros
 from sendworthy.store.heard import ForwardTo
 from sendworthy.store.outgoing import END
 from sendworthy.store.recording import INSERT_LEDGER, apply_early
-from sendworthy.store.schema import micros
 from sendworthy.store.statement import Own, statement
 
 BATCH = 500

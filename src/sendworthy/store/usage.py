@@ -16,11 +16,12 @@ from sqlalchemy import Connection, delete, func, insert, select, union_all
 from sendworthy.access.history import Count, Month, kept
 from sendworthy.access.quota_usage import Hour
 from sendworthy.audit.profile import Stream
+from sendworthy.mail.address import SIMULATOR_DOMAIN
 from sendworthy.mail.status import Status
 from sendworthy.reputation import Tally
 from sendworthy.store import schema
+from sendworthy.store.columns import micros
 from sendworthy.store.engine import Engine
-from sendworthy.store.schema import micros
 from sendworthy.store.statement import Own, own, statement
 from sendworthy.store.values import Counts, Lane
 
@@ -37,7 +38,8 @@ ON CONFLICT (account, region, hour) DO UPDATE SET sent = hours.sent + excluded.s
 
 _OUTCOMES = statement("""
 SELECT m.accepted_at / 86400000000, d.stream, d.status, count(*) FROM messages m
-JOIN deliveries d ON d.message_id = m.id WHERE m.accepted_at >= ? GROUP BY 1, 2, 3 ORDER BY 1""")
+JOIN deliveries d ON d.message_id = m.id WHERE m.accepted_at >= ? AND d.recipient_key NOT LIKE ?
+GROUP BY 1, 2, 3 ORDER BY 1""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ def _readings(connection: Connection, lane: Lane, limit: int) -> tuple[QuotaRead
 
 def _outcomes(own: Own, since: datetime) -> dict[date, Tally]:
     by_day: dict[int, dict[Stream, dict[Status, int]]] = {}
-    for day, stream, status, count in own.all(_OUTCOMES, micros(since)):
+    for day, stream, status, count in own.all(_OUTCOMES, micros(since), f"%@{SIMULATOR_DOMAIN}"):
         by_day.setdefault(int(day), {}).setdefault(Stream(stream), {})[Status(status)] = int(count)
     return {
         datetime.fromtimestamp(day * _DAY_SECONDS, UTC).date(): Counts(by_stream=by_stream).tally()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +17,11 @@ from sendworthy.store.heard import StoredComplaint
 
 ACCOUNT_SCOPE = "account"
 """The scope of a suppression that holds for all mail."""
+
+
+def sender_scope(sender: str) -> str:
+    """Name the scope of a suppression that holds for mail from one address alone."""
+    return f"from:{sender.lower()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,25 +321,40 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Deliveries by stream and status, of messages accepted in the time asked for."""
+    """Deliveries by stream and status, of messages accepted in the time asked for.
+
+    `simulated` are those among them to Amazon's mailbox simulator, which counts for nobody's reputation.
+    """
 
     by_stream: Mapping[Stream, Mapping[Status, int]]
+    simulated: Mapping[Stream, Mapping[Status, int]] = field(default_factory=dict)
 
     def of(self, *statuses: Status, stream: Stream | None = None) -> int:
         """Add up the deliveries in any of `statuses` (all, when none is named)."""
-        return sum(
-            count
-            for name, by_status in self.by_stream.items()
-            if stream is None or name is stream
-            for status, count in by_status.items()
-            if not statuses or status in statuses
-        )
+        return _sum(self.by_stream, statuses, stream)
 
     def tally(self, stream: Stream | None = None) -> Tally:
-        """Give what the reputation is judged by. What is uncertain may not have been sent, and is left out."""
+        """Give what the reputation is judged by.
+
+        What is uncertain may not have been sent, and mail to the mailbox simulator does not count at SES either [D23].
+        """
         told = (Status.SENT, Status.SOFT_BOUNCED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)
         return Tally(
-            sent=self.of(*told, stream=stream),
-            hard_bounces=self.of(Status.BOUNCED, stream=stream),
-            complaints=self.of(Status.COMPLAINED, stream=stream),
+            sent=self.real(*told, stream=stream),
+            hard_bounces=self.real(Status.BOUNCED, stream=stream),
+            complaints=self.real(Status.COMPLAINED, stream=stream),
         )
+
+    def real(self, *statuses: Status, stream: Stream | None = None) -> int:
+        """Add up as `of` does, without mail to the mailbox simulator."""
+        return self.of(*statuses, stream=stream) - _sum(self.simulated, statuses, stream)
+
+
+def _sum(by_stream: Mapping[Stream, Mapping[Status, int]], statuses: Collection[Status], stream: Stream | None) -> int:
+    return sum(
+        count
+        for name, by_status in by_stream.items()
+        if stream is None or name is stream
+        for status, count in by_status.items()
+        if not statuses or status in statuses
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -28,6 +29,7 @@ _COUNTED = {
     Verdict.NOT_APPLICABLE: "not applicable",
 }
 _RADIUS = 52.0
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def audit_html(report: AuditReport, changes: Changes | None = None, *, checks: Sequence[Check] = ALL) -> str:
@@ -37,6 +39,11 @@ def audit_html(report: AuditReport, changes: Changes | None = None, *, checks: S
 
 def _text(value: object) -> str:
     return escape(printable(str(value)))
+
+
+def _prose(text: str) -> str:
+    """Escape a text of ours, with what stands between backticks as code."""
+    return _CODE.sub(r"<code>\1</code>", _text(text))
 
 
 def _anchor(check_id: str) -> str:
@@ -142,9 +149,9 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f'<article class="finding is-{finding.verdict}"><h3>{_text(finding.title)}</h3>'
     yield f'<p><span class="tag {finding.verdict}">{_WORDS[finding.verdict]}, {finding.severity}</span>'
     yield f'<span class="place">{_text(place)}</span></p><p>{_text(finding.what)}</p><dl>'
-    yield f"<dt>Why</dt><dd>{_text(finding.why)}</dd>"
+    yield f"<dt>Why</dt><dd>{_prose(finding.why)}</dd>"
     if finding.fix:
-        yield f"<dt>Fix</dt><dd>{_text(finding.fix)}</dd>"
+        yield f"<dt>Fix</dt><dd>{_prose(finding.fix)}</dd>"
     if finding.evidence:
         seen = "".join(f'<li class="seen">{_text(one)}</li>' for one in finding.evidence)
         yield f"<dt>Seen</dt><dd><ul>{seen}</ul></dd>"
@@ -172,7 +179,7 @@ def _cards(report: AuditReport, checks: Sequence[Check]) -> Iterator[str]:
         if check.id in used:
             needs = ", ".join(check.needs)
             yield f'<details id="{_anchor(check.id)}"><summary>{_text(check.title)} ({_text(check.id)})</summary>'
-            yield f"<p>{_text(check.why)}</p><p>Fix: {_text(check.fix)}</p><p>Reads: {_text(needs)}</p>"
+            yield f"<p>{_prose(check.why)}</p><p>Fix: {_prose(check.fix)}</p><p>Reads: {_text(needs)}</p>"
             yield f'<p>Source: <a rel="noreferrer" href="{escape(check.source)}">{_text(check.source)}</a></p>'
             yield "</details>"
     yield "</section>"
