@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import audit, simulator
+from bench import audit, ingest, simulator
 
-BENCHMARKS: Mapping[str, Callable[[Sequence[str]], int]] = {"audit": audit.run, "simulator": simulator.run}
+BENCHMARKS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "audit": audit.run,
+    "ingest": ingest.run,
+    "simulator": simulator.run,
+}
 
 
 def main(words: Sequence[str]) -> int:

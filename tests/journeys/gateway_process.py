@@ -20,8 +20,8 @@ from sendworthy.clients.aws import Aws
 from sendworthy.clients.models import service_model
 from sendworthy.clients.ses_send import SesSender
 from sendworthy.gateway.account import refresh_account
-from sendworthy.gateway.keys import Key, Keys, Seal
 from sendworthy.gateway.http_door import app
+from sendworthy.gateway.keys import Key, Keys, Seal
 from sendworthy.gateway.worker import Worker
 from sendworthy.mail.status import WAITING
 from sendworthy.store import Lane, Store

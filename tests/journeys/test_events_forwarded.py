@@ -106,9 +106,11 @@ class Application:
     url: str = ""
     status: int = 200
     posts: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self, request: web.Request) -> web.Response:
         self.posts.append((await request.read(), {name.lower(): value for name, value in request.headers.items()}))
+        self.came.set()
         return web.Response(status=self.status, headers={"Location": self.url} if self.status == 302 else {})
 
 

@@ -233,3 +233,22 @@ def test_pace_without_a_burst_keeps_one_interval_between_cells(rate: float, paus
         if paced.granted:
             granted.append(now)
     assert all(b - a >= 1 / rate - 1e-5 for a, b in pairwise(granted))
+
+
+@given(
+    rate=st.floats(0.5, 500),
+    asks=st.lists(st.tuples(st.floats(0, 0.3), st.floats(0, 2.0), st.integers(1, 50)), min_size=2, max_size=60),
+)
+def test_who_waited_for_the_lock_with_an_older_clock_takes_nothing_from_the_rate(
+    rate: float, asks: list[tuple[float, float, int]]
+) -> None:
+    burst = 1 + rate * POLICY.burst_seconds
+    arrival, clock, grants = 0.0, START, []
+    for later, stale, wanted in asks:
+        clock += later
+        now = clock - stale
+        paced = pace(arrival, now, wanted=wanted, rate_per_second=rate, burst=burst)
+        assert paced.arrival >= arrival
+        arrival = paced.arrival
+        grants.append((now, paced.granted))
+    assert most_in_a_window(sorted(grants), 1.0) <= rate + burst + 1e-3
