@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sendworthy.app.completeness import Source, Verdict, compare, completeness_job, metric_lines, report
+from sendworthy.app.completeness import CHECKED, Lines, Source, Verdict, compare, completeness_job, metric_lines, report
 from sendworthy.clients.aws import Aws, session_for
 from sendworthy.simulator.serve import Settings, running
 from sendworthy.simulator.state import DEFAULT_CALLER
@@ -75,6 +75,19 @@ async def test_both_sources_are_read_and_the_daily_check_is_on_the_metrics(store
     assert "sendworthy_unfinished 0" in lines
     assert "sendworthy_ledger_broken 0" in lines
     assert any(line.startswith('sendworthy_reconciled{verdict="match"} ') for line in lines)
+    await store.close()
+
+
+async def test_metrics_look_over_a_month_of_mail_every_five_minutes_and_not_at_every_scrape(store: Store) -> None:
+    at = [datetime.now(UTC)]
+    lines = Lines(store, lambda: at[0])
+    assert await lines() == ["# TYPE sendworthy_unfinished gauge", "sendworthy_unfinished 0"]
+    data = {"verdict": "incomplete", "broken": {"chain": 2}, "unfinished": 0, "compared": {}, "problems": []}
+    await store.put_proof(CHECKED, subject="", at=at[0], data=data)
+    at[0] += timedelta(minutes=4)
+    assert "sendworthy_ledger_broken 2" not in await lines()
+    at[0] += timedelta(minutes=2)
+    assert "sendworthy_ledger_broken 2" in await lines()
     await store.close()
 
 

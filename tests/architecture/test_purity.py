@@ -87,6 +87,17 @@ def test_the_purity_test_sees_each_sin(sin: str) -> None:
 
 
 def test_only_the_known_rooms_exist() -> None:
-    known = set(PURE) | {"store", "clients", "gateway", "ingest", "simulator", "console", "config", "config.py", "app", "cli"}
+    known = set(PURE) | {
+        "store",
+        "clients",
+        "gateway",
+        "ingest",
+        "simulator",
+        "console",
+        "config",
+        "config.py",
+        "app",
+        "cli",
+    }
     known |= {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
     assert {path.name for path in ROOT.iterdir()} <= known

@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -99,6 +100,7 @@ class QueueInMemory:
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
     emptied: asyncio.Event = field(default_factory=asyncio.Event)
+    held: list[int] = field(default_factory=list)
 
     def put(self, *bodies: str) -> None:
         for body in bodies:
@@ -121,6 +123,11 @@ class QueueInMemory:
         visible = [each for each in self.bodies if each not in self.hidden][:10]
         self.hidden.update(visible)
         return [Received(message_id=each, receipt=each, body=self.bodies[each]) for each in visible]
+
+    @asynccontextmanager
+    async def holding(self, messages: Sequence[Received]) -> AsyncIterator[None]:
+        self.held.append(len(messages))
+        yield
 
     async def delete(self, messages: Sequence[Received]) -> int:
         if self.delete_fails:

@@ -232,3 +232,9 @@ def test_what_is_no_date_is_none(thing: object) -> None:
 )
 def test_dates_beyond_the_calendar_are_none(text: str) -> None:
     assert parse_date(text) is None
+
+
+def test_what_eventbridge_brings_from_another_service_is_no_event_of_ses() -> None:
+    other = json.dumps({"detail-type": "Email Bounced", "source": "com.example", "detail": {"eventType": "Bounce"}})
+    with pytest.raises(DecodeFailure, match="another service"):
+        decode(other, received_at=datetime(2026, 11, 20, tzinfo=UTC))

@@ -7,7 +7,7 @@ import random
 import sqlite3
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +15,18 @@ from typing import Any
 
 import pytest
 
+from sendworthy.app.events import queue_intake
+from sendworthy.app.parts import WALL
 from sendworthy.clients.aws import Aws
+from sendworthy.clients.certificates import download_certificate
 from sendworthy.clients.sqs import Received, SqsQueue
+from sendworthy.config import Config
 from sendworthy.ingest.certificates import SigningKeys
 from sendworthy.ingest.intake import Intake, Stepped
 from sendworthy.ingest.verify import Trust
 from sendworthy.simulator.serve import Endpoints, Settings, running
 from sendworthy.store.store import Store
+from tests.ingest.conftest import bounce_of
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
@@ -231,6 +236,9 @@ class ThreeTimes:
         given, self._pending = self._pending[:7], self._pending[7:]
         return given
 
+    def holding(self, messages: Sequence[Received]) -> AbstractAsyncContextManager[None]:
+        return self._queue.holding(messages)
+
     async def delete(self, messages: Sequence[Received]) -> int:
         return await self._queue.delete(list({each.receipt: each for each in messages}.values()))
 
@@ -257,3 +265,63 @@ async def test_events_of_a_topic_that_is_not_listed_are_parked_and_suppress_nobo
     assert road.kinds() == []
     assert set(road.parked()) == {"The SNS topic is not one of ours."}
     assert await road.suppressed() == {}
+
+
+async def test_a_batch_that_takes_long_stays_hidden_from_other_consumers(road: Road) -> None:
+    await road.aws.call("sqs", "SendMessage", QueueUrl=road.queue_url, MessageBody="slow")
+    async with (
+        SqsQueue(road.queue_url, aws=road.aws, visibility_seconds=1) as mine,
+        SqsQueue(road.queue_url, aws=road.aws) as theirs,
+    ):
+        [message] = [one for one in await mine.receive(wait_seconds=1) if one.body == "slow"]
+        async with mine.holding([message]):
+            seen = await theirs.receive(wait_seconds=2)
+        assert "slow" not in [one.body for one in seen]
+        assert await mine.delete([message]) == 0
+
+
+async def test_unsigned_bodies_are_believed_by_the_word_of_the_queues_policy_alone(road: Road) -> None:
+    topics = frozenset({TOPIC})
+    bridged = {
+        "detail-type": "Email Bounced",
+        "source": "aws.ses",
+        "account": ACCOUNT,
+        "detail": json.loads(bounce_of("bridge@example.net")),
+    }
+
+    async def put_and_take(policy: dict[str, Any] | None) -> Stepped:
+        if policy is not None:
+            text = json.dumps({"Version": "2012-10-17", "Statement": [policy]})
+            await road.aws.call("sqs", "SetQueueAttributes", QueueUrl=road.queue_url, Attributes={"Policy": text})
+        for body in (bounce_of("raw@example.net", number=2), json.dumps(bridged)):
+            await road.aws.call("sqs", "SendMessage", QueueUrl=road.queue_url, MessageBody=body)
+        async with SqsQueue(road.queue_url, aws=road.aws) as queue:
+            intake = await queue_intake(
+                queue,
+                Config(),
+                road.aws,
+                road.store,
+                topics=topics,
+                account=ACCOUNT,
+                clock=WALL,
+                certificate=download_certificate,
+            )
+            return await intake.take([one for one in await queue.receive(wait_seconds=1) if "eventType" in one.body])
+
+    sends = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE}
+    anybody = await put_and_take(sends | {"Principal": "*"})
+    assert (anybody.recorded, anybody.parked) == (0, 2)
+    rule = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/ses"
+    by_rule = await put_and_take(
+        sends
+        | {
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+        }
+    )
+    assert (by_rule.recorded, by_rule.parked) == (1, 1)
+    by_topic = await put_and_take(
+        sends | {"Principal": {"Service": "sns.amazonaws.com"}, "Condition": {"ArnEquals": {"aws:SourceArn": TOPIC}}}
+    )
+    assert (by_topic.recorded, by_topic.parked) == (1, 1)
+    assert set(await road.suppressed()) == {"raw@example.net", "bridge@example.net"}

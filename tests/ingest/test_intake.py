@@ -7,10 +7,10 @@ import logging
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.ingest.conftest import NOW, TOPIC, Place, Sns, bounce_of, place_with, shuffled
 
 from sendworthy.errors import Denied, StoreUnavailable, Throttled, Unavailable, Uncertain
 from sendworthy.ingest.intake import Stepped
+from tests.ingest.conftest import NOW, TOPIC, Place, Sns, bounce_of, place_with, shuffled
 
 VALIDATION = "Successfully validated SNS topic for Amazon SES event publishing."
 
@@ -20,6 +20,7 @@ async def test_an_event_is_recorded_and_leaves_the_queue(place: Place) -> None:
     assert await place.intake.step() == Stepped(received=1, recorded=1, suppressed=1)
     assert place.record.suppressed == {"gone@example.net"}
     assert place.queue.bodies == {}
+    assert place.queue.held == [1]
 
 
 async def test_an_empty_queue_is_nothing_done(place: Place) -> None:

@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.ingest.conftest import CERT_URL, NOW, TOPIC, Sns, certificate_for
 
 from sendworthy.errors import Unavailable, UntrustedEvent
 from sendworthy.ingest.certificates import SigningKeys, read_certificate
 from sendworthy.ingest.unwrap import LONGEST_BODY, Bare, Envelope, unwrap
 from sendworthy.ingest.verify import Trust, verify
+from tests.ingest.conftest import CERT_URL, NOW, TOPIC, Sns, certificate_for
 
 TRUST = Trust(topics=frozenset({TOPIC}))
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from sendworthy.mail.bounce import BounceClass, SuppressionReason, bounce_class, suppression
+from sendworthy.mail.bounce import BounceClass, SuppressionReason, bounce_class, is_strike, suppression
 from sendworthy.mail.event import Event, EventKind
 
 
@@ -85,3 +86,25 @@ def test_the_mailbox_simulator_is_never_suppressed(recipient: str) -> None:
 def test_what_only_looks_like_the_mailbox_simulator_is_suppressed(recipient: str) -> None:
     bounce = event(EventKind.BOUNCE, bounce=("Permanent", "General"), recipient=recipient)
     assert suppression(bounce) is SuppressionReason.BOUNCE
+
+
+@pytest.mark.parametrize(
+    ("type_", "subtype", "diagnostic", "counts"),
+    [
+        ("Transient", "MailboxFull", "", True),
+        ("Transient", "General", "smtp; 421 4.4.2 timed out", True),
+        ("Transient", "General", "", False),
+        ("Transient", "MessageTooLarge", "smtp; 552 5.3.4", False),
+        ("Transient", "ContentRejected", "smtp; 554 5.7.1", False),
+        ("Transient", "CustomTimeoutExceeded", "smtp; 421", False),
+        ("Undetermined", "Undetermined", "smtp; 5", True),
+        ("Permanent", "General", "smtp; 550", False),
+        ("Permanent", "UnsubscribedRecipient", "smtp; 550", False),
+    ],
+)
+def test_a_soft_bounce_counts_against_a_mailbox_only_when_it_says_something_of_it(
+    type_: str, subtype: str, diagnostic: str, counts: bool
+) -> None:
+    bounce = replace(event(EventKind.BOUNCE, bounce=(type_, subtype)), diagnostic=diagnostic)
+    assert is_strike(bounce) is counts
+    assert not is_strike(replace(bounce, recipient="ooto@simulator.amazonses.com"))

@@ -16,10 +16,10 @@ from sqlalchemy.pool import StaticPool
 
 from sendworthy.errors import ConfigError, StoreUnavailable
 from sendworthy.store import Store
+from sendworthy.store.columns import Instant
 from sendworthy.store.faults import no_fault
 from sendworthy.store.migrate import HEAD, alembic_config
 from sendworthy.store.open import database_path, open_engine
-from sendworthy.store.columns import Instant
 from sendworthy.store.schema import metadata
 from sendworthy.store.sqlite.connect import PRAGMAS, driver
 from sendworthy.store.sqlite.writer import SqliteEngine

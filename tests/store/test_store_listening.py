@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sendworthy.audit.profile import Stream
 from sendworthy.mail.address import parse_address
@@ -18,7 +24,7 @@ from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import State
 from sendworthy.store import Store
 from sendworthy.store.heard import ForwardTo, Listening
-from sendworthy.store.values import Answered, Claim, NewMessage, StoredKey
+from sendworthy.store.values import Answered, Claim, NewDelivery, NewMessage, StoredKey
 
 AT = datetime(2026, 5, 4, 9, 31, tzinfo=UTC)
 EVERYTHING = ForwardTo(name="shop")
@@ -313,3 +319,58 @@ async def test_mail_to_the_mailbox_simulator_counts_for_no_reputation(
     ):
         assert (tally.sent, tally.hard_bounces) == (1, 0)
     assert (await store.counts()).of(Status.BOUNCED) == 1
+
+
+TOLD: list[Event] = [
+    a_bounce(id="hard"),
+    an_event(EventKind.DELIVERY, id="delivered"),
+    an_event(EventKind.SEND, id="sent"),
+    an_event(EventKind.COMPLAINT, id="complained", complaint_type="abuse"),
+    an_event(EventKind.COMPLAINT, id="praised", complaint_type="not-spam"),
+    an_event(EventKind.REJECT, id="rejected"),
+    an_event(EventKind.DELIVERY_DELAY, id="delayed"),
+    an_event(EventKind.OPEN, id="opened"),
+    a_bounce(id="left", bounce_subtype="UnsubscribedRecipient"),
+    *(replace(a_full_mailbox(day, "a@example.org"), ses_message_id="ses-1") for day in (0.0, 5.0, 9.0, 30.0)),
+]
+COPIES = st.tuples(st.sampled_from(TOLD), st.booleans(), st.booleans())
+
+
+@given(told=st.lists(COPIES, min_size=1, max_size=7), seed=st.integers(0, 2**32))
+@settings(max_examples=25, deadline=None)
+def test_any_events_in_any_order_any_number_of_times_come_to_one_end(
+    told: list[tuple[Event, bool, bool]], seed: int
+) -> None:
+    copies = [(replace(event, delivery_id="m1-0" if tagged else ""), verified) for event, tagged, verified in told]
+    again = copies * 2
+    random.Random(seed).shuffle(again)  # noqa: S311 - an order, not a secret
+    assert asyncio.run(the_end(copies)) == asyncio.run(the_end(again))
+
+
+async def the_end(copies: Sequence[tuple[Event, bool]]) -> object:
+    """Record each copy in a transaction of its own and give all that is left of them."""
+    with TemporaryDirectory() as folder:
+        listening = Listening(strikes=3, strike_days=10, targets=(EVERYTHING,))
+        url = f"sqlite:///{Path(folder) / 'x.db'}"
+        store = await Store.open(url, now=lambda: AT, new_id=lambda: "id", listening=listening)
+        address = "a@example.org"
+        await store.accept(
+            NewMessage(
+                id="m1",
+                access_key_id="AKSWTEST",
+                stream=Stream.TRANSACTIONAL,
+                mail_from="shop@example.com",
+                subject="",
+                raw=b"",
+                deliveries=(NewDelivery(id="m1-0", recipient=address, key=address),),
+            )
+        )
+        for event, verified in copies:
+            await store.record_events([event], source="test", verified=verified)
+        await store.match_early()
+        events = {(one.id, one.foreign, one.verified) for one in await store.hearing.events()}
+        forwards = sorted((one.event_id, one.target) for one in await store.hearing.forwards())
+        suppressed = {(one.address, one.reason, one.scope) for one in (await store.suppressions())[0]}
+        found = (await status(store), events, forwards, suppressed)
+        await store.close()
+        return found

@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 from sendworthy.store import Store
 from sendworthy.store.accepting import KNOWN_CALL, SUPPRESSED
 from sendworthy.store.bodies import MESSAGES
+from sendworthy.store.hearing import FORWARDS_DUE
 from sendworthy.store.outgoing import LOST_LEASES
 from sendworthy.store.queues import NEXT_QUEUE, SELECT_DUE
-from sendworthy.store.recording import EARLY
+from sendworthy.store.recording import EARLY, STRIKES
 from sendworthy.store.standstill import COUNT
 from sendworthy.store.statement import Statement, own
 from sendworthy.store.upkeep import IN_DOUBT, TOO_LATE, WAITING_OF
@@ -25,6 +26,8 @@ HOT: list[tuple[Statement, tuple[Any, ...], str]] = [
     (COUNT, (20, "a|b", 100), "ix_deliveries_queue"),
     (LOST_LEASES, (1, 10**12), "ix_deliveries_lease"),
     (EARLY, ("x",), "ix_events_unmatched"),
+    (FORWARDS_DUE, (1, 100), "ix_forwards_due"),
+    (STRIKES, ("x",), "strikes"),
     (KNOWN_CALL, ("a", "b"), "uq_messages_invocation"),
     (SUPPRESSED, (["a", "b"],), "suppressions"),
     (MESSAGES, (["a", "b"],), "messages"),
@@ -46,6 +49,9 @@ INSERT INTO events (id, delivery_id, tag, ses_message_id, recipient, kind, bounc
                     diagnostic, occurred_at, received_at, source, raw)
 SELECT 'e' || n, CASE WHEN n % 10 > 0 THEN 'd' || n END, '', 's' || n, '', 'send', '', '', '', '', n, n, '', ''
 FROM numbers;
+INSERT INTO forwards (event_id, message_id, target, created_at, due_at, attempts, error)
+SELECT 'e' || n, 'm' || n, 'shop', n, CASE WHEN n % 50 = 0 THEN n END, 0, '' FROM numbers;
+INSERT INTO strikes (address_key, event_id, at) SELECT 'x' || n % 500, 'e' || n, n FROM numbers;
 INSERT INTO suppressions (address_key, scope, reason, at, source, active)
 SELECT 'x' || n, 'account', 'bounce', n, '', TRUE FROM numbers;
 """

@@ -5,7 +5,7 @@ A day that AWS cannot be asked about is `unknown`, and so is a difference that m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -27,6 +27,8 @@ END_AFTER = timedelta(hours=24)
 
 MOST_DAYS = 13
 """GetSendStatistics goes back two weeks (SES v1 API reference), of which the first is not whole."""
+
+_LOOK_AGAIN = timedelta(minutes=5)
 
 _CLOUDWATCH = ("Send", "Delivery", "Bounce", "Complaint", "Reject")
 
@@ -227,6 +229,24 @@ def _by_verdict(compared: Sequence[Compared]) -> dict[str, int]:
     for one in compared:
         counted[one.verdict.value] += 1
     return counted
+
+
+class Lines:
+    """The lines for /metrics, looked up anew every five minutes: the look goes over a month of mail."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+        self._known: list[str] = []
+        self._until: datetime | None = None
+
+    async def __call__(self) -> list[str]:
+        """Give them. Raises StoreUnavailable."""
+        now = self._now()
+        if self._until is None or not now < self._until <= now + _LOOK_AGAIN:
+            self._known = await metric_lines(self._store, now)
+            self._until = now + _LOOK_AGAIN
+        return self._known
 
 
 async def metric_lines(store: Store, now: datetime) -> list[str]:

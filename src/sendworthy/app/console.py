@@ -69,8 +69,9 @@ def actions(store: Store) -> Actions:
     taken: set[str] = set()
 
     async def use_link(name: str) -> bool:
-        # Between the look and the note nothing else of this process may take the same link.
-        if name in taken or any(one.subject == name for one in await store.proofs(LOGIN)) or name in taken:
+        used = {one.subject for one in await store.proofs(LOGIN)}
+        # Looked at after the wait: what came at the same moment has taken it by now.
+        if name in used | taken:
             return False
         taken.add(name)
         await store.put_proof(LOGIN, subject=name, at=WALL.now(), data={})

@@ -234,5 +234,5 @@ def _inside(
         policy=policy,
         draining=lambda: drain.begun,
         console=console(config, store, lane, key_file=key_file(config), clock=clock, policy=policy),
-        more_metrics=lambda: completeness.metric_lines(store, clock.now()),
+        more_metrics=completeness.Lines(store, clock.now),
     )

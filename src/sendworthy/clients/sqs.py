@@ -7,7 +7,9 @@ given up at once. Credentials and the endpoint are botocore's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -18,7 +20,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sendworthy.clients.aws import Aws, translate
-from sendworthy.errors import Unavailable, Uncertain
+from sendworthy.errors import ProviderError, Unavailable, Uncertain
 from sendworthy.wire import sigv4
 from sendworthy.wire.http import Request
 
@@ -127,10 +129,37 @@ class SqsQueue:
             }
         await self._call("SendMessage", params, timeout_seconds=20)
 
+    @asynccontextmanager
+    async def holding(self, messages: Sequence[Received]) -> AsyncIterator[None]:
+        """Keep messages hidden from other consumers for the time of the block, however long it takes.
+
+        A failure to do so is no failure of the block: the messages come again, and are known when they do.
+        """
+        task = asyncio.ensure_future(self._hold(messages)) if messages else None
+        try:
+            yield
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _hold(self, messages: Sequence[Received]) -> None:
+        while True:
+            await asyncio.sleep(self._visibility_seconds / 2)
+            with contextlib.suppress(ProviderError):
+                await asyncio.gather(*(self._hide(batch) for batch in _batches(messages)))
+
+    async def _hide(self, batch: Sequence[Received]) -> None:
+        entries = [
+            {"Id": str(index), "ReceiptHandle": each.receipt, "VisibilityTimeout": self._visibility_seconds}
+            for index, each in enumerate(batch)
+        ]
+        params = {"QueueUrl": self.url, "Entries": entries}
+        await self._call("ChangeMessageVisibilityBatch", params, timeout_seconds=20)
+
     async def delete(self, messages: Sequence[Received]) -> int:
         """Delete messages in batches of ten; give how many of them SQS says it could not delete."""
-        batches = [messages[start : start + MOST_A_CALL] for start in range(0, len(messages), MOST_A_CALL)]
-        return sum(await asyncio.gather(*(self._delete(batch) for batch in batches)))
+        return sum(await asyncio.gather(*(self._delete(batch) for batch in _batches(messages))))
 
     async def _delete(self, batch: Sequence[Received]) -> int:
         entries = [{"Id": str(index), "ReceiptHandle": each.receipt} for index, each in enumerate(batch)]
@@ -200,6 +229,10 @@ class SqsQueue:
         return Request(
             method=request.method, path=request.path, query="", headers={**request.headers, **added}, body=body
         )
+
+
+def _batches(messages: Sequence[Received]) -> list[Sequence[Received]]:
+    return [messages[start : start + MOST_A_CALL] for start in range(0, len(messages), MOST_A_CALL)]
 
 
 def _received(message: Mapping[str, Any]) -> Received:

@@ -77,6 +77,12 @@ def decode(text: str, *, received_at: datetime) -> tuple[Event, ...]:
     body = parse_object(text)
     if body is None:
         raise DecodeFailure("The message is not a JSON object.")
+    if "detail-type" in body and "eventType" not in body:
+        return _bridged(body, text, received_at)
+    return _published(body, raw=text, received_at=received_at)
+
+
+def _published(body: _Object, *, raw: str, received_at: datetime) -> tuple[Event, ...]:
     type_ = _text(body, "eventType") or _text(body, "notificationType")
     if not type_:
         raise DecodeFailure("The JSON is no event of SES: it has neither eventType nor notificationType.")
@@ -85,13 +91,24 @@ def decode(text: str, *, received_at: datetime) -> tuple[Event, ...]:
     mail = _object(body, "mail")
     known = _KINDS.get(type_.replace(" ", "").lower())
     if known is None:
-        return _unknown(type_, body, mail, raw=text, received_at=received_at)
+        return _unknown(type_, body, mail, raw=raw, received_at=received_at)
     detail = _object(body, known.key)
     if not _text(mail, "messageId"):
         raise DecodeFailure(f"The {known.kind} event names no message.")
     if not detail and known.kind is not EventKind.SEND:
         raise DecodeFailure(f"The {known.kind} event has no `{known.key}` object.")
-    return _known(known, detail, mail, raw=text, received_at=received_at)
+    return _known(known, detail, mail, raw=raw, received_at=received_at)
+
+
+def _bridged(body: _Object, text: str, received_at: datetime) -> tuple[Event, ...]:
+    """Read what EventBridge brings: the same object in `detail`; without an eventType it is news of the account."""
+    if _text(body, "source") != "aws.ses":
+        raise DecodeFailure("The event comes from another service than SES.")
+    detail = _object(body, "detail")
+    if _text(detail, "eventType"):
+        return _published(detail, raw=text, received_at=received_at)
+    news = {"mail": {"timestamp": _text(body, "time")}, "id": _text(body, "id"), "detail": detail}
+    return _unknown(_text(body, "detail-type"), news, _object(news, "mail"), raw=text, received_at=received_at)
 
 
 def _known(known: _Kind, detail: _Object, mail: _Object, *, raw: str, received_at: datetime) -> tuple[Event, ...]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from sendworthy.clients.sqs import Received
 from sendworthy.errors import ProviderError, SendworthyError, StoreUnavailable, Throttled, Uncertain, UntrustedEvent
+from sendworthy.ingest.believe import events_of
 from sendworthy.ingest.certificates import SigningKeys
-from sendworthy.ingest.decode import DecodeFailure, decode
-from sendworthy.ingest.unwrap import LONGEST_BODY, Bare, unwrap
-from sendworthy.ingest.verify import Trust, verify
+from sendworthy.ingest.decode import DecodeFailure
+from sendworthy.ingest.unwrap import LONGEST_BODY
+from sendworthy.ingest.verify import Trust
 from sendworthy.mail.event import Event
 
 _T = TypeVar("_T")
@@ -38,6 +40,9 @@ class Queue(Protocol):
 
     async def receive(self, *, wait_seconds: float) -> Sequence[Received]:
         """Wait for messages up to `wait_seconds`, and hide those given from other consumers for a while."""
+
+    def holding(self, messages: Sequence[Received]) -> AbstractAsyncContextManager[None]:
+        """Keep messages hidden for the time of the block, however long it takes."""
 
     async def delete(self, messages: Sequence[Received]) -> int:
         """Delete messages for good and give the number of those that could not be."""
@@ -133,9 +138,10 @@ class Intake:
         """See `messages` to their end: recorded or parked, and then deleted; or left where they are."""
         at = _Pass()
         try:
-            await self._read(messages, at, self._now())
-            await self._record(at)
-            await self._park(at)
+            async with self._queue.holding(messages):
+                await self._read(messages, at, self._now())
+                await self._record(at)
+                await self._park(at)
         except StoreUnavailable:
             await self._delete(at)  # what was recorded or parked before need not come again
             raise
@@ -199,14 +205,7 @@ class Intake:
                 self._stays(error, at)
 
     async def _events(self, message: Received, now: datetime) -> tuple[Event, ...]:
-        body = unwrap(message.body)
-        await verify(body, trust=self._trust, keys=self._keys, now=now)
-        if isinstance(body, Bare):
-            return decode(body.text, received_at=now)
-        if body.type != "Notification":
-            # Never followed: whoever can write to the queue could have us confirm a subscription of theirs.
-            raise DecodeFailure(f"SNS sent a {body.type} for {body.topic}; confirm or renew it through the SNS API.")
-        return decode(body.message, received_at=now)
+        return await events_of(message.body, trust=self._trust, keys=self._keys, now=now)
 
     async def _record(self, at: _Pass) -> None:
         try:
@@ -225,6 +224,7 @@ class Intake:
             at.duplicates += counts.duplicate
             at.suppressed += counts.suppressed
             at.foreign += counts.foreign
+            tell_complaints(counts)
         at.done += [message for message, _ in messages]
 
     async def _record_alone(self, one: tuple[Received, tuple[Event, ...]], at: _Pass) -> None:
@@ -266,6 +266,22 @@ class Intake:
         if failed:
             _log.warning("%d recorded messages were not deleted from %s.", failed, self._queue.name)
         return None
+
+
+def tell_complaints(counts: Recorded) -> None:
+    """Log each new complaint with its mail, at once and without the address: `events complaints` shows that."""
+    for one in getattr(counts, "complaints", ()):
+        if one.message_id:
+            _log.warning(
+                "A complaint (%s) about message %s of key %s, stream %s, topic %s.",
+                one.complaint_type or "no type given",
+                one.message_id,
+                one.key,
+                one.stream,
+                one.tags.get("topic") or one.configuration_set or "none",
+            )
+        else:
+            _log.warning("A complaint (%s) about mail that did not pass the gateway.", one.complaint_type or "no type")
 
 
 def _asked_for(error: SendworthyError) -> float:

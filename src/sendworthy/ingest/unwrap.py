@@ -1,7 +1,7 @@
 """Takes a body apart as far as its envelope; knows neither whether to believe it nor what the event means.
 
-Two shapes come out of a queue or through a door: the SNS envelope, and the bare text that a subscription with
-RawMessageDelivery leaves (SNS Developer Guide, "Raw message delivery").
+Three shapes come out of a queue or through a door: the SNS envelope, the bare text that a subscription with
+RawMessageDelivery leaves (SNS Developer Guide, "Raw message delivery"), and EventBridge's own envelope, unsigned.
 """
 
 from __future__ import annotations
@@ -54,8 +54,16 @@ class Bare:
     text: str
 
 
-def unwrap(body: str) -> Envelope | Bare:
-    """Find the SNS envelope around an event, if there is one.
+@dataclass(frozen=True, slots=True)
+class Bridged:
+    """An event of EventBridge, not signed by anybody. `text` is the whole of it; `account` whom it says it is of."""
+
+    text: str
+    account: str
+
+
+def unwrap(body: str) -> Envelope | Bridged | Bare:
+    """Find the envelope around an event, if there is one.
 
     Whatever is no whole envelope is bare: raw delivery carries the validation message as plain text too. Raises
     UntrustedEvent when the body is longer than any that SNS or SQS carries.
@@ -63,6 +71,8 @@ def unwrap(body: str) -> Envelope | Bare:
     if len(body) > LONGEST_BODY or len(body.encode("utf-8", "surrogatepass")) > LONGEST_BODY:
         raise UntrustedEvent("The body is longer than any event.")
     parsed = parse_object(body)
+    if parsed is not None and "detail-type" in parsed and "eventType" not in parsed:
+        return Bridged(body, str(parsed.get("account") or ""))
     if parsed is None or not all(isinstance(parsed.get(key), str) for key in _ENVELOPE_KEYS):
         return Bare(body)
     return Envelope({key: value for key, value in parsed.items() if isinstance(value, str)})
