@@ -29,9 +29,32 @@ class Part(StrEnum):
 
 GATEWAY_SENDS = ("ses:SendEmail", "ses:SendRawEmail")
 """The gateway sends every message as Raw; SES asks for the second right then, and for the first by the call's name."""
-GATEWAY_READS = ("ses:GetAccount",)
-INGEST_QUEUE = ("sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
-"""Batches of SQS calls are under the rights of the single call."""
+GATEWAY_READS = (
+    "ses:GetAccount",
+    "ses:GetConfigurationSet",
+    "ses:GetEmailIdentity",
+    "ses:ListConfigurationSets",
+    "ses:ListEmailIdentities",
+)
+"""The quota, and what applications ask SES through the gateway."""
+UPKEEP = (
+    "cloudwatch:GetMetricData",
+    "ses:DeleteSuppressedDestination",
+    "ses:GetSendStatistics",
+    "ses:ListSuppressedDestinations",
+    "ses:PutSuppressedDestination",
+)
+"""The suppression list in step, and the daily reconciliation."""
+INGEST_QUEUE = (
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+)
+"""Batches of SQS calls are under the rights of the single call. Sending is not among them: an application's queue that
+events are forwarded to gives that right in its own policy."""
+INGEST_TOPIC = ("sns:ConfirmSubscription",)
 
 AUDIT_BESIDE_CHECKS = ("ses:GetConfigurationSet",)
 """What is read for the checks without one of them naming it."""
@@ -56,10 +79,15 @@ def document(part: Part, wishes: Wishes, *, partition: str, account: str) -> dic
             resources = [f"{where}:identity/{domain}" for domain in wishes.domains or ("*",)]
             resources += [f"{where}:configuration-set/{name}" for name in _names(wishes)]
             return _document(
-                ("SendworthySend", GATEWAY_SENDS, resources), ("SendworthyReadQuota", GATEWAY_READS, ["*"])
+                ("SendworthySend", GATEWAY_SENDS, resources),
+                ("SendworthyRead", GATEWAY_READS, ["*"]),
+                ("SendworthyUpkeep", UPKEEP, ["*"]),
             )
         case Part.INGEST:
-            return _document(("SendworthyEvents", INGEST_QUEUE, [wishes.queue_arn(partition, account)]))
+            return _document(
+                ("SendworthyEvents", INGEST_QUEUE, [wishes.queue_arn(partition, account)]),
+                ("SendworthyConfirm", INGEST_TOPIC, [wishes.topic_arn(partition, account)]),
+            )
         case Part.AUDIT:
             return _document(("SendworthyLook", audit_actions(), ["*"]))
 
