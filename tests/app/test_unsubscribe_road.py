@@ -22,6 +22,7 @@ from sendworthy.app import parts
 from sendworthy.app.drill import NotTaken
 from sendworthy.app.drill_unsubscribe import UNSUBSCRIBE, drill_unsubscribe
 from sendworthy.app.public import ring, ring_file, rotate, serving_public, topics, way_out
+from sendworthy.app.rehearse_unsubscribe import Door
 from sendworthy.app.station import Station, station
 from sendworthy.audit.message import read_message
 from sendworthy.audit.profile import MailKind, Sender, Stream
@@ -156,16 +157,12 @@ async def test_sess_own_placeholder_is_ours_to_fill_and_its_list_management_is_n
         await here.send(ANN, ListManagementOptions={"ContactListName": "all"})
 
 
-async def test_the_drill_proves_it(here: Running, config: Config) -> None:
-    way = way_out(config)
-    assert way is not None
-
+async def test_the_drill_proves_it(here: Running) -> None:
     def local(url: str) -> str:
         return url.replace("https://mail.example.com", here.public)
 
     trials = await drill_unsubscribe(
         here.station.store,
-        way,
         region=REGION,
         get=lambda url: get(local(url)),
         one_click=lambda url: post(local(url)),
@@ -182,30 +179,76 @@ async def test_the_drill_proves_it(here: Running, config: Config) -> None:
     assert (await here.station.store.suppressions())[0] == ()
 
 
-async def test_a_drill_that_does_not_unsubscribe_fails(here: Running, config: Config) -> None:
-    way = way_out(config)
-    assert way is not None
-
+async def test_a_drill_that_does_not_unsubscribe_fails(here: Running) -> None:
     async def fine(_: str) -> int:
         return 200
 
-    async def no(_: str) -> str:
-        raise NotTaken
-
     trials = await drill_unsubscribe(
         here.station.store,
-        way,
         region=REGION,
         get=fine,
         one_click=fine,
+        send=here.send,
+        now=lambda: datetime.now(UTC),
+        monotonic=time.monotonic,
+        each=1,
+        label="t",
+    )
+    assert trials[0].why == "the POST was answered, and the address is not unsubscribed"
+    assert (await here.station.store.proofs(UNSUBSCRIBE))[0].data["passed"] == 0
+
+
+async def test_a_gateway_that_takes_no_bulk_mail_fails_the_drill(here: Running) -> None:
+    async def no(_: str) -> str:
+        raise NotTaken("Bulk mail needs a way out.")
+
+    trials = await drill_unsubscribe(
+        here.station.store,
+        region=REGION,
+        get=get,
+        one_click=post,
         send=no,
         now=lambda: datetime.now(UTC),
         monotonic=time.monotonic,
         each=1,
         label="t",
     )
-    assert not trials[0].passed
+    assert trials[0].why == "the gateway did not take bulk mail: Bulk mail needs a way out."
     assert (await here.station.store.proofs(UNSUBSCRIBE))[0].data["passed"] == 0
+
+
+async def test_a_get_that_unsubscribes_fails_the_drill(here: Running) -> None:
+    async def too_eager(url: str) -> int:
+        return await post(url.replace("https://mail.example.com", here.public))
+
+    trials = await drill_unsubscribe(
+        here.station.store,
+        region=REGION,
+        get=too_eager,
+        one_click=too_eager,
+        send=here.send,
+        now=lambda: datetime.now(UTC),
+        monotonic=time.monotonic,
+        each=1,
+        label="t",
+    )
+    assert trials[0].why == "a GET alone unsubscribed"
+
+
+async def test_a_link_is_pressed_where_the_internet_does_it_and_locally_only_when_that_is_away(here: Running) -> None:
+    raw = await here.raw(await here.send(ANN))
+    link = await here.at_the_door(raw)
+    public = Door(here.public, "http://127.0.0.1:9")
+    assert (await public.get(link), await public.one_click(link)) == (200, 200)
+    assert (public.note, public.url) == ("", here.public)
+    away = Door("http://127.0.0.1:9", here.public)
+    lost = link.replace(here.public, "http://127.0.0.1:9")
+    assert (await away.get(lost), await away.one_click(lost)) == (200, 200)
+    assert away.url == here.public
+    assert away.note.startswith("http://127.0.0.1:9 cannot be reached")
+    wrong = Door(here.station.url, here.public)
+    assert await wrong.get(link.replace(here.public, here.station.url)) == 403
+    assert not wrong.note
 
 
 async def test_a_link_outlives_a_new_key_and_a_new_start(here: Running, config: Config) -> None:

@@ -104,7 +104,13 @@ def test_in_plain_text_the_word_stands_beside_an_address(text: str, *, found: bo
         ("Beispiel GmbH, Hafenstraße 12, 28195 Bremen", True),
         ("PO Box 123, Dublin, D02 X285 12345", True),
         ("Example KK, 〒100-0001 Tokyo", True),
+        ("Example Ltd\n12 High Street\nLondon SW1A 1AA", True),
+        ("12 High Street\r\nLondon SW1A 1AA", True),
+        ("12 High Street London SW1A 1AA", True),
+        ("12 Main Street\nSpringfield 12345", True),
         ("In 2026 we sold 12 pots", False),
+        ("In 2026 we sold 1200 pots", False),
+        ("In 2026 we sold\n12 pots", False),
         ("", False),
     ],
 )

@@ -67,6 +67,7 @@ def test_every_kind_comes_back_and_is_kept_as_proof(account: Account) -> None:
             keys = await store.keys()
             return found, left, keys, await drilled_at(store, REGION)
 
+    assert shown["unsubscribe"]["verdict"] == "not_tried"
     found, left, keys, at = asyncio.run(proofs())
     assert [one[0].data["passed"] for one in found] == [1, 1, 1, 1, 1, 4]
     assert at is not None

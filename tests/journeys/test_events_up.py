@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,12 +24,6 @@ from tests.ingest.conftest import TOPIC, Sns, certificate_for
 from tests.journeys.test_events_forwarded import application, ses_bounce
 
 
-def a_free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 async def test_an_event_by_https_suppresses_and_reaches_the_application(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,13 +32,12 @@ async def test_an_event_by_https_suppresses_and_reaches_the_application(
     pem = tmp_path / "sns.pem"
     pem.write_bytes(certificate_for(key, good_from=now.replace(year=now.year - 1), days=800))
     topic = Sns(key)
-    public = a_free_port()
     async with application() as shop:
         config = Config(
             gateway=Gateway(
                 http="127.0.0.1:0",
                 smtp="127.0.0.1:0",
-                public=f"127.0.0.1:{public}",
+                public="127.0.0.1:0",
                 public_url="https://mail.example.com",
             ),
             store=StoreSettings(url=f"sqlite:///{tmp_path / 'x.db'}"),
@@ -69,7 +61,8 @@ async def test_an_event_by_https_suppresses_and_reaches_the_application(
             )
             try:
                 async with asyncio.timeout(30):
-                    store = (await started).store
+                    station = await started
+                store = station.store
                 await store.accept(
                     NewMessage(
                         id="m1",
@@ -82,7 +75,7 @@ async def test_an_event_by_https_suppresses_and_reaches_the_application(
                     )
                 )
                 async with aiohttp.ClientSession() as web:
-                    url = f"http://127.0.0.1:{public}"
+                    url = station.public
                     body = topic.publish(ses_bounce(), at=now)
                     async with web.post(f"{url}/events/sns", data=body) as answer:
                         assert (answer.status, await answer.text()) == (200, "Recorded.\n")

@@ -14,11 +14,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, ConnectionClosedError
-from tests.simulator.conftest import START, Desk, Start
 
 from sendworthy.errors import ConfigError
 from sendworthy.simulator.serve import Settings, running
 from sendworthy.simulator.state import DEFAULT_CALLER, Caller
+from tests.simulator.conftest import START, Desk, Start
 
 MISMATCH = "The request signature we calculated does not match the signature you provided."
 

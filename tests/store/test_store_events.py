@@ -74,7 +74,23 @@ async def test_an_event_moves_its_delivery_by_our_tag_and_writes_the_ledger(
     assert recorded == Recorded(new=1)
     assert await status_of(store, "m1-0") is Status.DELIVERED
     words = [moment.what for moment in await store.timeline("m1")]
-    assert words == ["attempt 1", "accepted", "sending", "sent", "delivery", "delivered"]
+    assert words == ["accepted", "sending", "attempt 1", "sent", "delivery", "delivered"]
+
+
+async def test_what_shares_an_instant_is_told_as_it_must_have_come(
+    store: Store,
+    claim: Claim,
+    make_message: Callable[..., NewMessage],
+    open_account: Callable[..., Awaitable[State]],
+) -> None:
+    await open_account()
+    await send_one(store, claim, make_message())
+    for kind in (EventKind.DELIVERY, EventKind.OPEN):
+        await store.record_events([an_event(kind, delivery_id="m1-0", id=f"a-{kind}")], source="test")
+    moments = await store.timeline("m1")
+    assert len({moment.at for moment in moments}) == 1
+    words = [moment.what for moment in moments]
+    assert words == ["accepted", "sending", "attempt 1", "sent", "delivery", "delivered", "open"]
 
 
 async def test_an_event_settles_an_uncertain_delivery_and_gives_it_its_ses_id(

@@ -114,6 +114,20 @@ async def test_the_answer_teaches_the_governor_in_the_same_transaction(
     assert (await store.claim(claim)).reason == "breaker"
 
 
+async def test_a_process_that_starts_takes_every_lease_only_where_it_has_the_database_to_itself(
+    store: Store, claim: Claim, clock: Clock, make_message: Make, open_account: OpenAccount
+) -> None:
+    await open_account()
+    await store.accept(make_message())
+    [out] = (await store.claim(claim)).outgoing
+    if store.shared:
+        assert await store.recover(all_leases=True) == 0
+        assert await statuses(store) == {out.delivery_id: Status.SENDING}
+        clock.advance(61)
+    assert await store.recover(all_leases=True) == 1
+    assert await statuses(store) == {out.delivery_id: Status.UNCERTAIN}
+
+
 async def test_a_dead_worker_loses_its_lease_and_its_delivery_becomes_uncertain(
     store: Store, claim: Claim, clock: Clock, make_message: Make, open_account: OpenAccount
 ) -> None:

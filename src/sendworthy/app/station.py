@@ -53,12 +53,14 @@ class Drain:
 class Station:
     """The parts in place. `url` is where the door listens; nothing moves until `worker` and `intakes` are run.
 
-    `url` and `smtp` (HOST:PORT) are empty where that door is not open; `fingerprint` is that of SMTP's certificate.
+    `url`, `smtp` (HOST:PORT) and `public` (the outside door's address here) are empty where that door is not open;
+    `fingerprint` is that of SMTP's certificate.
     """
 
     url: str
     smtp: str = ""
     fingerprint: str = ""
+    public: str = ""
     drain: Drain = field(default_factory=Drain)
     account_id: str
     lane: Lane

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,7 +67,8 @@ async def up(
     ):
         if "public" in roles and config.gateway.public_url:
             mounts = event_mounts(config, aws, store, topics=running.topics, clock=clock, certificate=certificate)
-            await stack.enter_async_context(serving_public(config, store, mounts))
+            outside = await stack.enter_async_context(serving_public(config, store, mounts))
+            running = replace(running, public=outside)  # noqa: PLW2901 - the same station, its last door open
         onward = None
         if "ingest" in roles and config.forward:
             going = forwarder(config, store.hearing, aws, account=running.account_id, clock=clock)

@@ -60,14 +60,14 @@ async def _up(config: Config, *, region: str | None, roles: tuple[str, ...]) -> 
         config,
         Aws(region=where),
         stop=stop,
-        announce=partial(_announce, config, roles),
+        announce=partial(_announce, config),
         roles=roles,
         certificate=certificate,
     )
     click.echo("Stopped; nothing is on the wire.", err=True)
 
 
-def _announce(config: Config, roles: tuple[str, ...], station: Station) -> None:
+def _announce(config: Config, station: Station) -> None:
     where = f"account {station.account_id} in {station.lane.region}"
     if station.url:
         click.echo(f"The gateway listens on {station.url} and sends as {where}.", err=True)
@@ -75,8 +75,8 @@ def _announce(config: Config, roles: tuple[str, ...], station: Station) -> None:
         click.echo(f"Running for {where}; the gateway's doors are another process's.", err=True)
     if station.url:
         click.echo(f"Console, for the next fifteen minutes: {link(station.url, key_file(config))}", err=True)
-    if "public" in roles and config.gateway.public_url:
-        click.echo(f"Outside door for {config.gateway.public_url}: {config.gateway.public}", err=True)
+    if station.public:
+        click.echo(f"Outside door for {config.gateway.public_url}: {station.public}", err=True)
     if station.smtp:
         click.echo(f"SMTP submission: {station.smtp}, certificate SHA-256 {station.fingerprint}", err=True)
     if not station.intakes:

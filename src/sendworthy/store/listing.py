@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, func, select, tuple_
 
 from sendworthy.audit.profile import Stream
 from sendworthy.mail.address import SIMULATOR_DOMAIN
@@ -86,20 +87,53 @@ def deliveries(
 
 
 def timeline(connection: Connection, message_id: str) -> tuple[Moment, ...]:
-    """Tell the story of a message: every change of status, attempt and event, oldest first."""
+    """Tell the story of a message: every change of status, attempt and event, oldest first.
+
+    What shares an instant is told as it must have come: acceptance, the claim, its attempt, and what each led to.
+    """
     ids = select(schema.deliveries.c.id).where(schema.deliveries.c.message_id == message_id)
-    moments: list[tuple[datetime, int, int, Moment]] = []
     ledger, attempts, events = schema.ledger.c, schema.attempts.c, schema.events.c
-    changes = connection.execute(select(schema.ledger).where(ledger.delivery_id.in_(ids)))
-    moments += [(row.at, 1, row.id, _moment(row.at, row.delivery_id, row.became, row.cause)) for row in changes]
+    changes = connection.execute(select(schema.ledger).where(ledger.delivery_id.in_(ids)).order_by(ledger.id)).all()
+    order = _Order(changes)
+    moments = [(order.of_change(row), _moment(row.at, row.delivery_id, row.became, row.cause)) for row in changes]
     for row in connection.execute(select(schema.attempts).where(attempts.delivery_id.in_(ids))):
         at = row.answered_at or row.started_at
         detail = " ".join(word for word in (row.kind or "no answer yet", row.code, row.text) if word)
-        moments.append((at, 0, row.n, _moment(at, row.delivery_id, f"attempt {row.n}", detail)))
-    for number, row in enumerate(connection.execute(select(schema.events).where(events.delivery_id.in_(ids)))):
+        moments.append((order.of_attempt(row, at), _moment(at, row.delivery_id, f"attempt {row.n}", detail)))
+    heard = select(schema.events).where(events.delivery_id.in_(ids)).order_by(events.occurred_at, events.id)
+    for row in connection.execute(heard):
         detail = " ".join(word for word in (row.bounce_type, row.bounce_subtype, row.diagnostic) if word)
-        moments.append((row.received_at, 0, number, _moment(row.received_at, row.delivery_id, row.kind, detail)))
-    return tuple(moment[3] for moment in sorted(moments, key=lambda moment: moment[:3]))
+        moments.append((order.of_event(row), _moment(row.received_at, row.delivery_id, row.kind, detail)))
+    return tuple(moment for _, moment in sorted(moments, key=itemgetter(0)))
+
+
+_Place = tuple[datetime, int, int]
+"""The instant, the line of the ledger beside which something stands, and whether before (-1) or after it (1)."""
+
+
+class _Order:
+    """Finds what must come first among what shares an instant, by the ledger, whose lines have an order of their own.
+
+    An attempt follows the claim that began it, an event comes before the change that it caused; an event that changed
+    nothing comes last.
+    """
+
+    def __init__(self, changes: Iterable[Row[Any]]) -> None:
+        self._lines: dict[tuple[str, datetime, str], int] = {}
+        self._last = 0
+        for row in changes:
+            self._last = row.id
+            self._lines[row.delivery_id, row.at, row.cause] = row.id
+
+    def of_change(self, row: Row[Any]) -> _Place:
+        return row.at, row.id, 0
+
+    def of_attempt(self, row: Row[Any], at: datetime) -> _Place:
+        return at, self._lines.get((row.delivery_id, row.started_at, f"attempt {row.n}"), self._last), 1
+
+    def of_event(self, row: Row[Any]) -> _Place:
+        line = self._lines.get((row.delivery_id, row.received_at, f"event {row.kind}"))
+        return (row.received_at, self._last, 1) if line is None else (row.received_at, line, -1)
 
 
 def counts(connection: Connection, since: datetime | None) -> Counts:
