@@ -13,6 +13,7 @@ from typing import Any
 
 from sendworthy.app import parts
 from sendworthy.app.completeness import completeness_job
+from sendworthy.app.drift import drift_job
 from sendworthy.app.events import event_mounts, mail_intake
 from sendworthy.app.forward import Forwarder, forwarder
 from sendworthy.app.jobs import account_job, upkeep_jobs
@@ -104,7 +105,8 @@ def _slow_scheduler(config: Config, running: Station, stop: asyncio.Event) -> Sc
 
     sync = Sync(running.store, running.aws, account=running.lane.account, sleep=sleep)
     regions = parts.regions(config, () if config.ses.regions else (running.lane.region,))
-    return _of(running, [suppression_job(sync, regions), completeness_job(running.store, running.aws, running.lane)])
+    completeness = completeness_job(running.store, running.aws, running.lane)
+    return _of(running, [suppression_job(sync, regions), completeness, drift_job(config, running)])
 
 
 def _of(running: Station, jobs: Sequence[Job]) -> Scheduler:

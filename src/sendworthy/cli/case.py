@@ -21,7 +21,7 @@ from sendworthy.access.said import Drift, Now
 from sendworthy.app import parts
 from sendworthy.app.ask import Standing, poll, remembered, stand
 from sendworthy.app.ask import record as record_text
-from sendworthy.app.drift import drifted
+from sendworthy.app.drift import prove_again
 from sendworthy.app.look import look
 from sendworthy.app.reply import Words, asked, close, compose, fitting, read_case, sent, too_soon
 from sendworthy.audit.evidence import Evidence
@@ -378,7 +378,9 @@ async def _sent(config: Config, *, region: str | None, kind: ReplyKind | None, t
 
 
 async def _drift(config: Config, *, region: str | None) -> tuple[Drift, ...]:
-    return drifted((await _standing(config, region=region))[1])
+    where = parts.regions(config, (region,) if region else ())[0]
+    async with parts.opened_store(config) as store:
+        return await prove_again(config, Aws(region=where), store, region=where)
 
 
 async def _standing(config: Config, *, region: str | None) -> tuple[Evidence, Standing]:
