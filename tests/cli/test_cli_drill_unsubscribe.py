@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from sendworthy.app import parts
+from sendworthy.app.station import station
 from sendworthy.app.up import up
 from sendworthy.cli.exits import Exit
 from sendworthy.clients.certificates import certificate_file
@@ -76,6 +78,15 @@ def test_it_goes_with_the_events_and_says_where_the_links_were_pressed(account: 
     assert "One click at http://127.0.0.1:" in ended.out
 
 
+def test_a_public_port_that_is_taken_does_not_end_the_drill(account: Account) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        account.shell.set(SENDWORTHY_GATEWAY_PUBLIC=address)
+        ended = account("drill", "--each", "1", "--json", "--kind", "unsubscribe")
+    assert ended.code == Exit.DONE, ended
+    assert json.loads(ended.out)["unsubscribe"]["door"] != f"http://{address}"
+
+
 def test_a_gateway_that_is_up_is_tried_at_its_own_public_door(account: Account) -> None:
     public = f"127.0.0.1:{free_port()}"
     account.shell.set(SENDWORTHY_GATEWAY_HTTP=f"127.0.0.1:{free_port()}", SENDWORTHY_GATEWAY_PUBLIC=public)
@@ -96,6 +107,32 @@ def test_a_gateway_that_is_up_is_tried_at_its_own_public_door(account: Account) 
     ended = asyncio.run(while_up())
     assert ended.code == Exit.DONE, ended
     assert json.loads(ended.out)["unsubscribe"]["door"] == f"http://{public}"
+
+
+def test_a_public_door_that_answers_nowhere_fails_and_says_so(account: Account) -> None:
+    account.shell.set(SENDWORTHY_GATEWAY_HTTP=f"127.0.0.1:{free_port()}", SENDWORTHY_GATEWAY_PUBLIC="127.0.0.1:9")
+
+    async def while_up() -> Ended:
+        config = load().config
+        aws, clock = account.aws, parts.WALL
+        async with parts.opened_store(config, exclusive=True) as store, station(config, aws, store, clock=clock):
+            return await asyncio.to_thread(account, "drill", "--each", "1", "--kind", "unsubscribe")
+
+    ended = asyncio.run(while_up())
+    assert ended.code == Exit.FOUND, ended
+    assert "unsubscribe: the address did not answer: http://127.0.0.1:9 cannot be reached" in ended.out
+    assert [key.revoked_at is None for key in remembered()[2]] == [False]
+
+
+def test_a_gateway_that_holds_the_store_and_does_not_answer_is_no_matter_of_the_link(account: Account) -> None:
+    async def held() -> Ended:
+        async with parts.opened_store(load().config, exclusive=True):
+            return await asyncio.to_thread(account, "drill", "--each", "1", "--kind", "unsubscribe")
+
+    account.shell.set(SENDWORTHY_GATEWAY_HTTP="127.0.0.1:9")
+    ended = asyncio.run(held())
+    assert ended.code == Exit.COULD_NOT_LOOK
+    assert "does not answer" in ended.complaints[0]
 
 
 def test_a_sender_without_a_public_door_is_told_and_nothing_fails(account: Account) -> None:

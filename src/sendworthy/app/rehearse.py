@@ -15,6 +15,7 @@ from sendworthy.app import parts
 from sendworthy.app.drill import Drilled, Hop, NotTaken, Trial, TrialKind, drill
 from sendworthy.app.look import look
 from sendworthy.app.parts import WALL, Clock
+from sendworthy.app.rehearse_unsubscribe import BODY, Unsubscribed, nothing_to_try, own_door, rehearse_unsubscribe
 from sendworthy.app.station import Station, seal, station
 from sendworthy.audit.evidence import Evidence, Seen
 from sendworthy.audit.profile import Stream
@@ -32,6 +33,7 @@ _KEY_ATTEMPTS = 12
 _KEY_SECONDS = 1.0
 """A gateway that is up sees a new key within five seconds."""
 _TICK_SECONDS = 0.1
+_BODY = "A drill of the event pipeline."
 
 _EVENTS = {
     TrialKind.DELIVERY: "DELIVERY",
@@ -59,13 +61,24 @@ class Rehearsed:
     drilled: Drilled
     through: str
     broken: tuple[Broken, ...]
+    unsubscribed: Unsubscribed | None = None
+    """What came of the unsubscribe links; None when they were not asked for."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything that was tried went well."""
+        return self.drilled.passed and (self.unsubscribed is None or self.unsubscribed.passed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Path:
-    """The way mail goes in: the gateway's door, what is remembered, and the pace that is allowed."""
+    """The way mail goes in: the gateway's door, what is remembered, and the pace that is allowed.
+
+    `public` is the outside door's address on this side; empty where there is nothing to try at it.
+    """
 
     url: str
+    public: str
     store: Store
     rate_per_second: float
     keys: Keys
@@ -83,10 +96,11 @@ async def rehearse(
     patience_seconds: float,
     progress: Callable[[int, int], None],
     kinds: Sequence[TrialKind] = tuple(TrialKind),
+    unsubscribe: bool = True,
     clock: Clock = WALL,
     certificate: CertificateSource = download_certificate,
 ) -> Rehearsed:
-    """Drill, and find the broken hop of what failed.
+    """Drill, and find the broken hop of what failed. `unsubscribe` says whether unsubscribe links are tried as well.
 
     Raises ConfigError when no sender can be named, Unavailable when the gateway that holds the store does not answer.
     """
@@ -95,29 +109,63 @@ async def rehearse(
     author = sender or f"drill@{domains[0]}"
     async with _path(config, aws, region=region, clock=clock, certificate=certificate) as path:
         began = clock.now()
-        key = await path.keys.create("drill", stream=Stream.TRANSACTIONAL)
-        try:
-            drilled = await drill(
-                path.store,
-                region=region,
-                send=_sending(path, key, author, region=region, clock=clock),
-                tick=lambda: clock.sleep(_TICK_SECONDS),
-                now=clock.now,
-                monotonic=time.monotonic,
-                rate_per_second=path.rate_per_second,
-                each=each,
-                label=label,
-                patience_seconds=patience_seconds,
-                kinds=kinds,
-                progress=progress,
-            )
-        finally:
-            await path.keys.revoke(key.access_key_id)
+        unsubscribed = None
+        if unsubscribe:
+            unsubscribed = await _unsubscribe(config, path, author, region=region, clock=clock, each=each, label=label)
+        drilled = Drilled(
+            region=region, at=began, trials=(), rate_per_second=path.rate_per_second, highest_per_second=0
+        )
+        if kinds:
+            async with _key(path, Stream.TRANSACTIONAL) as key:
+                drilled = await drill(
+                    path.store,
+                    region=region,
+                    send=_sending(path, key, author, region=region, clock=clock, body=_BODY),
+                    tick=lambda: clock.sleep(_TICK_SECONDS),
+                    now=clock.now,
+                    monotonic=time.monotonic,
+                    rate_per_second=path.rate_per_second,
+                    each=each,
+                    label=label,
+                    patience_seconds=patience_seconds,
+                    kinds=kinds,
+                    progress=progress,
+                )
         parked = await path.store.parked_since(began)
         broken = await _find_breaks(
             config, aws, drilled, region=region, domains=domains, author=author, clock=clock, parked=parked
         )
-        return Rehearsed(drilled=drilled, through=path.url, broken=broken)
+        return Rehearsed(drilled=drilled, through=path.url, broken=broken, unsubscribed=unsubscribed)
+
+
+async def _unsubscribe(
+    config: Config, path: _Path, author: str, *, region: str, clock: Clock, each: int, label: str
+) -> Unsubscribed:
+    why = nothing_to_try(config)
+    if why:
+        return Unsubscribed(not_tried=why)
+    async with _key(path, Stream.MARKETING) as key:
+        return await rehearse_unsubscribe(
+            config,
+            path.store,
+            region=region,
+            local=path.public,
+            send=_sending(path, key, author, region=region, clock=clock, body=BODY),
+            tick=lambda: clock.sleep(_TICK_SECONDS),
+            clock=clock,
+            each=each,
+            label=label,
+        )
+
+
+@asynccontextmanager
+async def _key(path: _Path, stream: Stream) -> AsyncIterator[Key]:
+    """Give a gateway key for the time of the block."""
+    key = await path.keys.create("drill", stream=stream)
+    try:
+        yield key
+    finally:
+        await path.keys.revoke(key.access_key_id)
 
 
 @asynccontextmanager
@@ -136,14 +184,19 @@ async def _path(
         running = await stack.enter_async_context(own)
         state = await running.refresh()
         await stack.enter_async_context(_moving(running))
-        yield _Path(url=running.url, store=store, rate_per_second=state.quota.max_send_rate, keys=running.keys)
+        public = "" if nothing_to_try(config) else await stack.enter_async_context(own_door(config, store))
+        rate = state.quota.max_send_rate
+        yield _Path(url=running.url, public=public, store=store, rate_per_second=rate, keys=running.keys)
 
 
 async def _running_gateway(config: Config, aws: Aws, store: Store, *, region: str, clock: Clock) -> _Path:
     account = await aws.call("sesv2", "GetAccount", region=region)
     rate = float(account.get("SendQuota", {}).get("MaxSendRate", 1.0))
     keys = Keys(store, seal(config), now=clock.now)
-    return _Path(url=f"http://{config.gateway.http}", store=store, rate_per_second=rate, keys=keys)
+    here = config.gateway
+    return _Path(
+        url=f"http://{here.http}", public=f"http://{here.public}", store=store, rate_per_second=rate, keys=keys
+    )
 
 
 @asynccontextmanager
@@ -159,7 +212,9 @@ async def _moving(running: Station) -> AsyncIterator[None]:
         await asyncio.gather(*tasks)
 
 
-def _sending(path: _Path, key: Key, author: str, *, region: str, clock: Clock) -> Callable[[str], Awaitable[str]]:
+def _sending(
+    path: _Path, key: Key, author: str, *, region: str, clock: Clock, body: str
+) -> Callable[[str], Awaitable[str]]:
     application = Aws(region=region, session=session_for(key.access_key_id, key.secret, region), endpoint_url=path.url)
     known: list[bool] = []
 
@@ -174,7 +229,7 @@ def _sending(path: _Path, key: Key, author: str, *, region: str, clock: Clock) -
                     Content={
                         "Simple": {
                             "Subject": {"Data": "Drill"},
-                            "Body": {"Text": {"Data": "A drill of the event pipeline."}},
+                            "Body": {"Text": {"Data": body}},
                         }
                     },
                 )

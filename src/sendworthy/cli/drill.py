@@ -11,7 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from sendworthy.app import parts
 from sendworthy.app.drill import TrialKind
+from sendworthy.app.drill_unsubscribe import UNSUBSCRIBE
 from sendworthy.app.rehearse import Rehearsed, rehearse
+from sendworthy.app.rehearse_unsubscribe import Unsubscribed
 from sendworthy.cli.exits import Exit
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
@@ -27,6 +29,7 @@ _WORDS = {
     TrialKind.OUT_OF_OFFICE: "out of office",
     TrialKind.SUPPRESSION: "suppressed address",
 }
+_UNSUBSCRIBE = UNSUBSCRIBE.removeprefix("drill.")
 
 
 @click.command()
@@ -37,7 +40,7 @@ _WORDS = {
     "--kind",
     "words",
     multiple=True,
-    type=click.Choice([kind.value.removeprefix("drill.") for kind in TrialKind]),
+    type=click.Choice([*(kind.value.removeprefix("drill.") for kind in TrialKind), _UNSUBSCRIBE]),
     help="Only this kind; repeatable.",
 )
 @click.option(
@@ -64,20 +67,32 @@ def drill(
     Uses the gateway that is up, else one of its own for the time of the drill. Works in the sandbox, and costs neither
     quota nor reputation. Exits 1 when an event did not come back, and says at which hop the path is broken.
 
+    With marketing mail and gateway.public_url it also presses the unsubscribe link of bulk mail as a mailbox provider
+    does: a GET must change nothing, and after the POST of one click the address must get no more.
+
     \b
     sendworthy drill
     sendworthy drill --from hello@example.com --each 2 --json
+    sendworthy drill --kind unsubscribe
     """
     config = loaded_config(config_path).config
-    kinds = tuple(TrialKind(f"drill.{word}") for word in words) or tuple(TrialKind)
+    kinds = tuple(kind for kind in TrialKind if not words or kind.value.removeprefix("drill.") in words)
     rehearsed = wait_for(
-        _drill(config, region=region, sender=sender, each=each, kinds=kinds, patience_seconds=patience)
+        _drill(
+            config,
+            region=region,
+            sender=sender,
+            each=each,
+            kinds=kinds,
+            unsubscribe=not words or _UNSUBSCRIBE in words,
+            patience_seconds=patience,
+        )
     )
     if as_json:
         print_json(_as_json(rehearsed))
     else:
         _show(rehearsed)
-    return Exit.DONE if rehearsed.drilled.passed else Exit.FOUND
+    return Exit.DONE if rehearsed.passed else Exit.FOUND
 
 
 async def _drill(
@@ -87,6 +102,7 @@ async def _drill(
     sender: str,
     each: int,
     kinds: tuple[TrialKind, ...],
+    unsubscribe: bool,
     patience_seconds: float,
 ) -> Rehearsed:
     where = parts.regions(config, (region,) if region else ())[0]
@@ -106,30 +122,69 @@ async def _drill(
             patience_seconds=patience_seconds,
             progress=lambda done, _total: bar.update(task, completed=done),
             kinds=kinds,
+            unsubscribe=unsubscribe,
             certificate=certificate,
         )
 
 
 def _show(rehearsed: Rehearsed) -> None:
-    drilled = rehearsed.drilled
+    drilled, left = rehearsed.drilled, rehearsed.unsubscribed
     click.echo(f"Drilled in {drilled.region} through {rehearsed.through}")
-    rows(
-        ("WHAT", "PASSED", "LONGEST"),
-        [
-            (
-                _WORDS[kind],
-                f"{sum(one.passed for one in drilled.of(kind))} of {len(drilled.of(kind))}",
-                f"{drilled.longest_seconds(kind):.1f} s",
-            )
-            for kind in drilled.kinds
-        ],
-        none="Nothing was tried.",
-    )
-    click.echo(f"{drilled.highest_per_second} in the busiest second; {drilled.rate_per_second:g} a second are allowed.")
+    shown = [
+        (
+            _WORDS[kind],
+            f"{sum(one.passed for one in drilled.of(kind))} of {len(drilled.of(kind))}",
+            f"{drilled.longest_seconds(kind):.1f} s",
+        )
+        for kind in drilled.kinds
+    ]
+    if left is not None and left.trials:
+        passed = [one for one in left.trials if one.passed]
+        longest = max((one.seconds for one in passed), default=0.0)
+        shown.append(("unsubscribe", f"{len(passed)} of {len(left.trials)}", f"{longest:.1f} s"))
+    rows(("WHAT", "PASSED", "LONGEST"), shown, none="Nothing was tried.")
+    if drilled.trials:
+        click.echo(
+            f"{drilled.highest_per_second} in the busiest second; {drilled.rate_per_second:g} a second are allowed."
+        )
     for one in rehearsed.broken:
         click.echo(f"\n{_WORDS[one.kind]}: broken at the {one.hop.value.replace('_', ' ')}.\n  {one.what}\n  {one.fix}")
-    if drilled.passed:
+    if left is not None:
+        _show_unsubscribed(left)
+    if drilled.trials and drilled.passed:
         click.echo("Every event came back. The result is kept as evidence for `sendworthy request`.")
+
+
+def _show_unsubscribed(left: Unsubscribed) -> None:
+    if left.not_tried:
+        click.echo(f"One-click unsubscribe was not tried: {left.not_tried}.")
+        return
+    if left.note:
+        click.echo(left.note)
+    for why in dict.fromkeys(one.why for one in left.trials if not one.passed):
+        click.echo(f"\nunsubscribe: {why.rstrip('.')}.")
+    if left.passed:
+        click.echo(f"One click at {left.door} ended the mail. The result is kept as evidence for `sendworthy request`.")
+
+
+def _unsubscribed_as_json(left: Unsubscribed) -> dict[str, object]:
+    return {
+        "kind": UNSUBSCRIBE,
+        "verdict": "not_tried" if left.not_tried else "pass" if left.passed else "fail",
+        "why": left.not_tried,
+        "door": left.door,
+        "note": left.note,
+        "trials": [
+            {
+                "recipient": one.recipient,
+                "message_id": one.message_id,
+                "verdict": "pass" if one.passed else "fail",
+                "seconds": one.seconds,
+                "why": one.why,
+            }
+            for one in left.trials
+        ],
+    }
 
 
 def _as_json(rehearsed: Rehearsed) -> dict[str, object]:
@@ -139,7 +194,7 @@ def _as_json(rehearsed: Rehearsed) -> dict[str, object]:
         "region": drilled.region,
         "at": drilled.at,
         "through": rehearsed.through,
-        "verdict": "pass" if drilled.passed else "fail",
+        "verdict": "pass" if rehearsed.passed else "fail",
         "rate_per_second": drilled.rate_per_second,
         "highest_per_second": drilled.highest_per_second,
         "trials": [
@@ -155,4 +210,5 @@ def _as_json(rehearsed: Rehearsed) -> dict[str, object]:
             for trial in drilled.trials
         ],
         "broken": [{"kind": one.kind, "hop": one.hop, "what": one.what, "fix": one.fix} for one in rehearsed.broken],
+        "unsubscribe": _unsubscribed_as_json(rehearsed.unsubscribed) if rehearsed.unsubscribed else None,
     }

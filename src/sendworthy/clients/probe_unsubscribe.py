@@ -14,7 +14,7 @@ import aiohttp
 
 from sendworthy.audit.evidence import Reading, Seen, Unseen, UnseenKind, UnsubscribeProbe
 from sendworthy.clients.web import connector
-from sendworthy.errors import ConfigError
+from sendworthy.errors import ConfigError, Rejected, Unavailable
 
 _MAX_BYTES = 256 * 1024
 _DONE = re.compile(
@@ -58,6 +58,25 @@ async def probe_unsubscribe(
             post_redirects=300 <= post_status < 400,
         )
     )
+
+
+async def press(method: str, url: str, *, seconds: float = 15.0, connect_to: Mapping[str, str] | None = None) -> int:
+    """Ask an unsubscribe address once, a POST being the one click of RFC 8058; gives the HTTP status.
+
+    Raises Unavailable when it does not answer, Rejected when its certificate is refused.
+    """
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    try:
+        status, _ = await _ask(method, url, seconds, connect_to)
+    except TimeoutError:
+        raise Unavailable(f"{origin} did not answer in time.") from None
+    except aiohttp.ClientConnectorCertificateError:
+        raise Rejected(f"The certificate of {origin} is refused.") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        # Without the cause: its text may hold the whole address, which is a secret.
+        raise Unavailable(f"{origin} cannot be reached ({type(error).__name__}).") from None
+    return status
 
 
 async def _ask(method: str, url: str, seconds: float, connect_to: Mapping[str, str] | None) -> tuple[int, str]:
