@@ -74,6 +74,7 @@ class Customers:
         self._client = a_client(endpoint, KEY_ID, SECRET)
         self._first = first
         self.answered: set[str] = set()
+        self.cut = 0
         self.reached = asyncio.Event()
 
     async def send(self, count: int, *, kill_after: int) -> None:
@@ -85,6 +86,9 @@ class Customers:
                     message_id = await asyncio.to_thread(self._send, f"u{number}@example.org")
                 except (BotoCoreError, ClientError):
                     return  # no answer, no promise
+                if not message_id:
+                    self.cut += 1
+                    return
                 self.answered.add(message_id)
                 if len(self.answered) >= kill_after:
                     self.reached.set()
@@ -98,7 +102,8 @@ class Customers:
             Destination={"ToAddresses": [recipient]},
             Content={"Simple": {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello"}}}},
         )
-        return str(answer["MessageId"])
+        # An answer cut off within its head reads as a 200 without content to boto3: no id, no promise.
+        return str(answer.get("MessageId", ""))
 
 
 def read_back(database: Path) -> tuple[dict[str, str], set[str]]:
@@ -124,6 +129,7 @@ async def test_killed_while_sending_nothing_is_lost_and_nothing_is_sent_twice(tm
             process.send_signal(signal.SIGKILL)
             assert await process.wait() == -signal.SIGKILL
             await sending
+            assert customers.cut <= 8, "only what was on the wire at the kill may lack its id"
             answered |= customers.answered
         process, _ = await start(database, simulator)
         out, _ = await asyncio.wait_for(process.communicate(b"finish\n"), 60)
