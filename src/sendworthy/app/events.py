@@ -6,6 +6,7 @@ import mailbox
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -211,14 +212,14 @@ def _read(file: Path, now: datetime) -> Iterator[tuple[int, tuple[Event, ...] | 
     try:
         if file.suffix.lower() in {".eml", ".mbox"}:
             for number, raw in enumerate(_mails(file), 1):
-                yield number, _or_why(lambda raw=raw: read_report(raw, received_at=now))  # type: ignore[misc]
+                yield number, _or_why(partial(read_report, raw, received_at=now))
             return
         with file.open("rb") as stream:
             for piece in read_objects(stream):
                 if piece.wrong:
                     yield piece.number, piece.wrong
                 else:
-                    yield piece.number, _or_why(lambda text=piece.text: unverified(text, now=now))  # type: ignore[misc]
+                    yield piece.number, _or_why(partial(unverified, piece.text, now=now))
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror or error}.", "Give files of events.") from error
 

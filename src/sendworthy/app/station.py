@@ -175,22 +175,10 @@ async def station(
                 where, fingerprint = await stack.enter_async_context(serving)
                 opened = replace(opened, smtp=where, fingerprint=fingerprint)
         topics = trusted_topics(config, partition=partition, region=aws.region, account=account)
-        intakes = []
-        for url_ in await event_queues(config, aws) if events else ():
-            queue = await stack.enter_async_context(
-                SqsQueue(url_, aws=aws, region=queue_region(url_) or None, at_once=50)
-            )
-            intakes.append(
-                await queue_intake(
-                    queue,
-                    config,
-                    aws,
-                    store,
-                    topics=topics,
-                    account=account,
-                    clock=clock,
-                    certificate=certificate,
-                )
+        intakes: tuple[Intake, ...] = ()
+        if events:
+            intakes = await _intakes(
+                config, aws, store, topics=topics, account=account, clock=clock, certificate=certificate, stack=stack
             )
         yield Station(
             url=opened.url,
@@ -202,12 +190,34 @@ async def station(
             store=store,
             keys=keys,
             worker=worker,
-            intakes=tuple(intakes),
+            intakes=intakes,
             topics=topics,
             certificate=certificate,
             aws=aws,
             clock=clock,
         )
+
+
+async def _intakes(
+    config: Config,
+    aws: Aws,
+    store: Store,
+    *,
+    topics: frozenset[str],
+    account: str,
+    clock: Clock,
+    certificate: CertificateSource,
+    stack: AsyncExitStack,
+) -> tuple[Intake, ...]:
+    """Give an intake for each event queue; the queues are closed with `stack`."""
+    intakes = []
+    for url in await event_queues(config, aws):
+        queue = await stack.enter_async_context(SqsQueue(url, aws=aws, region=queue_region(url) or None, at_once=50))
+        intake = await queue_intake(
+            queue, config, aws, store, topics=topics, account=account, clock=clock, certificate=certificate
+        )
+        intakes.append(intake)
+    return tuple(intakes)
 
 
 def _inside(
