@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 import pytest
 from botocore.credentials import Credentials
 
-from sendworthy.clients.ses_send import Answer, AnswerKind, Parcel, SesSender, classify, read_answer
+from sendworthy.clients.answer import Answer, AnswerKind, Parcel, classify
+from sendworthy.clients.ses_send import SesSender, read_answer
 from sendworthy.errors import ConfigError
 from sendworthy.wire.http import Request
 from sendworthy.wire.sigv4 import verify

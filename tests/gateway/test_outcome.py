@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendworthy.audit.profile import Stream
-from sendworthy.clients.ses_send import Answer, AnswerKind
+from sendworthy.clients.answer import Answer, AnswerKind
 from sendworthy.gateway.outcome import Retry, answered, learn
 from sendworthy.mail.status import Status
 from sendworthy.pacing import governor

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sendworthy.audit.profile import Stream
-from sendworthy.clients.ses_send import Answer, AnswerKind, Parcel
+from sendworthy.clients.answer import Answer, AnswerKind, Parcel
 from sendworthy.gateway.worker import AGAIN_TAG, Limits, Worker
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy, State

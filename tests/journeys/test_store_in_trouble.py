@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from sendworthy.audit.profile import Stream
-from sendworthy.clients.ses_send import Answer, AnswerKind, Parcel
+from sendworthy.clients.answer import Answer, AnswerKind, Parcel
 from sendworthy.errors import StoreUnavailable
 from sendworthy.gateway.worker import Limits, Worker
 from sendworthy.mail.status import Status

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from sendworthy.clients.ses_send import Answer, AnswerKind
+from sendworthy.clients.answer import Answer, AnswerKind
 from sendworthy.mail.status import Status
 from sendworthy.pacing import governor
 from sendworthy.pacing.governor import Policy, State

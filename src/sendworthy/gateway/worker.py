@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sendworthy.clients.ses_send import Answer, Parcel
+from sendworthy.clients.answer import Answer, Parcel
 from sendworthy.errors import StoreUnavailable
 from sendworthy.gateway.outcome import Retry, answered, closed_sets, learn
 from sendworthy.mail.status import Status
