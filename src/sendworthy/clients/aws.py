@@ -171,6 +171,11 @@ class Aws:
             raise Denied("No AWS credentials were found.", _CREDENTIALS, code="NoCredentials")
         return found
 
+    @property
+    def ca_file(self) -> str:
+        """The file of certificates to trust instead of the system's (AWS_CA_BUNDLE and its kin); empty for none."""
+        return str(self._session.get_config_variable("ca_bundle") or "")
+
     def endpoint(self, service: str, region: str | None = None) -> str:
         """Give the URL that calls to `service` go to (AWS_ENDPOINT_URL and its kin included)."""
         return str(self._client(service, region or self.region, 20).meta.endpoint_url)

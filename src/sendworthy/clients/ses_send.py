@@ -7,28 +7,32 @@ decided by who called. Nothing is retried here, since SES has no idempotency tok
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
 from sendworthy.clients.answer import Answer, AnswerKind, Parcel, classify
-from sendworthy.errors import ConfigError
+from sendworthy.clients.http1 import Origin
+from sendworthy.errors import ConfigError, Unavailable, Uncertain
 from sendworthy.mail.event import DELIVERY_TAG
 from sendworthy.wire.http import Request
 from sendworthy.wire.sigv4 import Credentials, sign, signing_key
 
 _PATH = "/v2/email/outbound-emails"
-_MOST_ANSWER_BYTES = 64 * 1024
+_SLOWEST_BYTES_PER_SECOND = 256 * 1024
+"""A large message may take longer to hand over: by this much, so that 40 MB are still answered within a lease."""
 
 
 class SesSender:
     """Sends through one SES endpoint. Make it within a running loop; `close` it at the end.
 
     `credentials` is botocore's object, which refreshes itself. `now` is the wall clock: signatures are judged by it.
+    `timeout_seconds` is how long SES may take to answer a small message; `ca_file` names the certificates to trust
+    instead of the system's. Raises ConfigError.
     """
 
     def __init__(
@@ -40,34 +44,28 @@ class SesSender:
         now: Callable[[], datetime],
         connections: int = 64,
         timeout_seconds: float = 30,
+        ca_file: str = "",
     ) -> None:
-        parts = urlsplit(endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                f"The SES endpoint {endpoint!r} is not an http or https address.", "Check AWS_ENDPOINT_URL."
-            )
         self.endpoint = endpoint.rstrip("/")
-        self._path = parts.path.rstrip("/") + _PATH
-        self._url = f"{parts.scheme}://{parts.netloc}{self._path}"
-        self._host = parts.netloc.rpartition("@")[2]
+        self._path = urlsplit(self.endpoint).path + _PATH
+        self._origin = Origin(
+            endpoint,
+            connections=connections,
+            connect_seconds=min(5.0, timeout_seconds),
+            tls=_trusting(ca_file) if ca_file else None,
+        )
         self._region = region
         self._credentials = credentials
         self._now = now
+        self._timeout_seconds = timeout_seconds
         self._keys: dict[tuple[str, str, str], bytes] = {}
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=15),
-            timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(5.0, timeout_seconds)),
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
 
     def __repr__(self) -> str:
         return f"SesSender(endpoint={self.endpoint!r}, region={self._region!r})"
 
     async def close(self) -> None:
         """Close the kept connections."""
-        await self._session.close()
+        await self._origin.close()
 
     async def send(self, parcel: Parcel) -> Answer:
         """Send one message to one recipient and say what became of it."""
@@ -76,25 +74,21 @@ class SesSender:
         except Exception as error:  # noqa: BLE001 - botocore's providers raise many kinds, and nothing was sent yet
             text = f"The AWS credentials could not be read: {type(error).__name__}."
             return Answer(kind=AnswerKind.DENIED, code="NoCredentials", text=text, whole_account=True)
+        patience = self._timeout_seconds + len(body) / _SLOWEST_BYTES_PER_SECOND
         try:
-            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
-                raw = await response.content.read(_MOST_ANSWER_BYTES)
-                error_type = response.headers.get("x-amzn-ErrorType", "")
-                return read_answer(response.status, error_type, raw, recipient=parcel.recipient)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            text = f"Cannot connect to SES: {type(error).__name__}."
-            return Answer(kind=AnswerKind.UNAVAILABLE, code="Unreachable", text=text, whole_account=True)
-        except TimeoutError:
-            return Answer(kind=AnswerKind.UNCERTAIN, code="Timeout", text="SES gave no answer in time.")
-        except (aiohttp.ClientError, OSError) as error:
-            text = f"The connection was cut before the answer: {type(error).__name__}."
-            return Answer(kind=AnswerKind.UNCERTAIN, code="AnswerLost", text=text)
+            reply = await self._origin.post(self._path, headers, body, seconds=patience)
+        except Unavailable as error:
+            return Answer(kind=AnswerKind.UNAVAILABLE, code=error.code, text=error.happened, whole_account=True)
+        except Uncertain as error:
+            return Answer(kind=AnswerKind.UNCERTAIN, code=error.code, text=error.happened)
+        error_type = reply.headers.get("x-amzn-errortype", "")
+        return read_answer(reply.status, error_type, reply.body, recipient=parcel.recipient)
 
     async def _signed(self, parcel: Parcel) -> tuple[dict[str, str], bytes]:
         body = encode(parcel)
         credentials = await self._current()
         now = self._now()
-        headers = {"host": self._host, "content-type": "application/json"}
+        headers = {"host": self._origin.host, "content-type": "application/json"}
         request = Request(method="POST", path=self._path, query="", headers=headers, body=body)
         date = now.strftime("%Y%m%d")
         slot = (credentials.access_key_id, credentials.secret_access_key, date)
@@ -112,6 +106,13 @@ class SesSender:
         else:
             frozen = self._credentials.get_frozen_credentials()
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigError(f"The CA bundle {ca_file} cannot be used: {error}.", "Check AWS_CA_BUNDLE.") from error
 
 
 def encode(parcel: Parcel) -> bytes:

@@ -5,12 +5,15 @@ What this gateway does not carry yet is refused by name, never left out in silen
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
+
+import msgspec
 
 from sendworthy.audit.profile import Stream
 from sendworthy.compliance import bulk_mail
@@ -173,29 +176,11 @@ def _is_within(domain: str, allowed: str) -> bool:
 
 def fingerprint(params: Mapping[str, Any]) -> str:
     """Give a digest of parsed parameters, by which a repeat of a call is told from another call."""
-    digest = sha256()
-
-    def add(value: Any) -> None:
-        match value:
-            case Mapping():
-                digest.update(b"{")
-                for name in sorted(value):
-                    add(name)
-                    add(value[name])
-                digest.update(b"}")
-            case list() | tuple():
-                digest.update(b"[")
-                for each in value:
-                    add(each)
-                digest.update(b"]")
-            case bytes():
-                digest.update(b"b%d:" % len(value) + value)
-            case _:
-                text = repr(value).encode("utf-8", "surrogatepass")
-                digest.update(b"v%d:" % len(text) + text)
-
-    add(params)
-    return digest.hexdigest()
+    try:
+        text = msgspec.msgpack.encode(params, order="deterministic")
+    except UnicodeEncodeError:  # a lone surrogate: no message will come of it, and yet it is one call and no other
+        text = json.dumps(params, sort_keys=True, default=repr).encode()
+    return sha256(text).hexdigest()
 
 
 def _simple(params: Mapping[str, Any], content: Mapping[str, Any], origin: Origin) -> _Mime:

@@ -82,8 +82,7 @@ class Room:
         if length.isdecimal() and len(length) < 20:
             self._take(int(length))
         try:
-            async with asyncio.timeout(self._bodies.bounds.body_seconds):
-                body = await self._body(receive)
+            body = await self._body(receive)
         except TimeoutError:
             raise TooSlow("The request came too slowly.", "Send it again.") from None
         raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -103,14 +102,17 @@ class Room:
         chunks: list[bytes] = []
         size = 0
         more = True
-        while more:
-            async with asyncio.timeout(self._bodies.bounds.idle_seconds):
+        clock, bounds = asyncio.get_running_loop().time, self._bodies.bounds
+        end = clock() + bounds.body_seconds
+        async with asyncio.timeout_at(end) as timeout:
+            while more:
+                timeout.reschedule(min(end, clock() + bounds.idle_seconds))
                 event = await receive()
-            if event["type"] != "http.request":
-                raise InvalidMessage("The request was cut off.")
-            chunks.append(event.get("body", b""))
-            size += len(chunks[-1])
-            if size > self.held:
-                self._take(size - self.held)
-            more = event.get("more_body", False)
+                if event["type"] != "http.request":
+                    raise InvalidMessage("The request was cut off.")
+                chunks.append(event.get("body", b""))
+                size += len(chunks[-1])
+                if size > self.held:
+                    self._take(size - self.held)
+                more = event.get("more_body", False)
         return b"".join(chunks)

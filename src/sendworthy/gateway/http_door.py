@@ -7,7 +7,7 @@ them are signed with gateway keys. /healthz, /readyz and /metrics are open to wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -41,6 +41,7 @@ from sendworthy.wire.sigv4 import read_scope, verify
 
 _LOG = logging.getLogger(__name__)
 
+_PAGES = frozenset({"/healthz", "/readyz", "/metrics", "/console"})
 _RETRY_SECONDS = 5.0
 _INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - AWS's sentence
 
@@ -61,7 +62,10 @@ class Api(Protocol):
 
 
 class Door:
-    """An ASGI application that answers calls signed with gateway keys. `wall` is the clock signatures are judged by."""
+    """An ASGI application that answers calls signed with gateway keys. `wall` is the clock signatures are judged by.
+
+    `regions` are those that a signature may be for; any, when empty.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Door:
         wall: Callable[[], datetime],
         meter: Meter,
         bounds: Bounds | None = None,
+        regions: Collection[str] = (),
     ) -> None:
         self._keys = keys
         self._v2 = v2
@@ -83,13 +88,17 @@ class Door:
         self._wall = wall
         self._meter = meter
         self._bodies = Bodies(bounds)
+        self._regions = frozenset(regions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         began = self._wall()
         response = await self.answer(scope, receive)
         self._meter.answered("http", max(0.0, (self._wall() - began).total_seconds()))
-        await HttpResponse(response.body, response.status, dict(response.headers))(scope, receive, send)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        headers.append((b"content-length", b"%d" % len(response.body)))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Give the answer to one request; every failure is an answer too."""
@@ -134,6 +143,9 @@ class Door:
         scope = read_scope(request)
         if scope.service != "ses":
             raise WireError("InvalidSignatureException", "Credential should be scoped to correct service: 'ses'.", 403)
+        if self._regions and scope.region not in self._regions:  # a key derived for elsewhere is no key to this door
+            ours = ", ".join(sorted(self._regions))
+            raise WireError("InvalidSignatureException", f"Credential should be scoped to a valid region: {ours}.", 403)
         key = await self._keys.find(scope.access_key_id)
         try:
             verify(request, secret=(key or NOBODY).secret, now=self._wall())
@@ -205,15 +217,17 @@ def app(
     v1: Service | None = None,
     reception: Reception | None = None,
     bounds: Bounds | None = None,
+    regions: Collection[str] = (),
     policy: Policy | None = None,
     draining: Callable[[], bool] = lambda: False,
     console: ASGIApp | None = None,
     more_metrics: Callable[[], Awaitable[Sequence[str]]] | None = None,
-) -> Starlette:
+) -> ASGIApp:
     """Give the inside door: SES v2 (`service`) and, where given, v1, beside /healthz, /readyz and /metrics.
 
-    `wall` is the clock that signatures are judged by, `now` the one that the mail lives by. `console` is served under
-    /console; `more_metrics` gives further lines for /metrics.
+    `wall` is the clock that signatures are judged by, `now` the one that the mail lives by; `regions` are those that a
+    signature may be for (any, when empty). `console` is served under /console; `more_metrics` gives further lines for
+    /metrics.
     """
     desk = reception or Reception(store, now=now, on_accepted=on_accepted)
     meter = desk.meter
@@ -226,6 +240,7 @@ def app(
         wall=wall,
         meter=meter,
         bounds=bounds,
+        regions=regions,
     )
     watched = Watched(
         store=store,
@@ -240,11 +255,19 @@ def app(
     async def healthz(_: HttpRequest) -> HttpResponse:
         return JSONResponse({"status": "ok"})
 
-    routes = [
-        Route("/healthz", healthz),
-        Route("/readyz", watched.readyz),
-        Route("/metrics", watched.metrics),
-        *((Route("/console", _to_console), Mount("/console", app=console)) if console else ()),
-        Mount("/", app=door),
-    ]
-    return Starlette(routes=routes)
+    pages = Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", watched.readyz),
+            Route("/metrics", watched.metrics),
+            *((Route("/console", _to_console), Mount("/console", app=console)) if console else ()),
+        ]
+    )
+
+    async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+        # Calls to SES are nearly all there is, and do not pass through a framework: it would cost them a tenth.
+        path = scope.get("path", "")
+        for_pages = scope["type"] != "http" or path in _PAGES or path.startswith("/console/")
+        await (pages if for_pages else door)(scope, receive, send)
+
+    return inside

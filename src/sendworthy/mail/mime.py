@@ -7,6 +7,7 @@ what is struck out on purpose, and nothing an author writes can become another h
 from __future__ import annotations
 
 import binascii
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,14 +78,16 @@ class Opened:
     struck: Mapping[str, str]
 
 
+@functools.lru_cache(maxsize=256)  # within one call each is asked for again: as author or recipient, and in its header
 def one_address(text: str) -> tuple[str, Address]:
     """Read exactly one address with its display name, decoded. Raises InvalidMessage."""
     address = parse_address(text)
+    if "<" not in text:
+        return "", address
     pairs = _addresses([text])
-    if "<" in text and len(pairs) != 1:
+    if len(pairs) != 1:
         raise InvalidMessage("There is more than one address where one belongs.", "Give each its own entry.")
-    name = pairs[0][0] if "<" in text and pairs else ""
-    return _decoded(name), address
+    return _decoded(pairs[0][0]), address
 
 
 def compose(simple: Simple, *, message_id: str, date: datetime, boundary: str) -> bytes:
@@ -270,7 +273,7 @@ def _written(name: str, address: Address) -> str:
 
 def _text_part(kind: str, text: str) -> bytes:
     try:
-        data = re.sub(r"\r\n|\r|\n", "\r\n", text).encode()
+        data = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode()
     except UnicodeError:
         raise InvalidMessage("The body is not valid Unicode.", "Remove lone surrogates.") from None
     if not data.endswith(b"\r\n"):
