@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-real check bench docs lock format clean
+.PHONY: help setup demo test test-real check bench campaign docs lock format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ check: setup ## format, lint, types, import contracts
 bench: setup ## ratios against named peers, in one run
 	@$(BIN)/python -m bench $(ARGS)
 
+campaign: setup ## kills the gateway a thousand times at every step, on one store (ARGS="--store postgresql --runs 200")
+	@$(BIN)/python -m tests.journeys.campaign $(ARGS)
+
 docs: setup ## writes the generated pages (docs/checks, docs/commands.md, docs/simulator.md) anew
 	@$(BIN)/python -m docs.generate
 
@@ -46,8 +49,11 @@ format: setup ## rewrites the code as ruff likes it
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet . || true
 
-lock: ## requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 --upgrade --quiet --output-file requirements.lock
+UV_LOCK := uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 --quiet
+
+lock: ## requirements.lock and its part that a running program needs, anew from pyproject.toml (needs uv)
+	$(UV_LOCK) --extra dev --upgrade --output-file requirements.lock
+	$(UV_LOCK) --extra postgresql --extra opentelemetry --constraint requirements.lock --output-file requirements-run.lock
 
 clean: ## removes what make made
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build
