@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -206,6 +208,31 @@ async def test_a_kept_connection_that_the_peer_has_closed_is_not_used() -> None:
         assert (await post(origin)).status == 200
         await origin.close()
     assert server.connections == 2
+
+
+async def test_a_goodbye_that_the_loop_has_not_seen_yet_is_seen_all_the_same() -> None:
+    said_goodbye = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()  # in time, or the thread ends
+                with connection:
+                    asked = b""
+                    while not asked.endswith(b"{}"):
+                        asked += connection.recv(4096)
+                    connection.sendall(OK)
+                said_goodbye.set()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        origin = Origin(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert (await post(origin)).status == 200
+        said_goodbye.wait()  # the loop stands still meanwhile, and so does not hear of it
+        assert (await post(origin)).status == 200
+        await origin.close()
+        thread.join()
 
 
 async def test_a_connection_that_was_idle_for_long_is_closed_and_not_used() -> None:

@@ -8,6 +8,7 @@ redirect is followed.
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MOST_BODY_BYTES = 64 * 1024
 """Of an answer no more is read than this; what is longer is cut, and its connection closed."""
 
 _MOST_HEAD_BYTES = 64 * 1024
+_LEFT = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)  # the last is Linux's
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +67,17 @@ class Origin:
         self._idle_seconds = idle_seconds
         self._loop = asyncio.get_running_loop()
         self._places = asyncio.Semaphore(connections)
+        self._open: set[_Connection] = set()
         self._idle: list[_Connection] = []
         self._sweeping: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
-        """Close the kept connections."""
+        """Close every connection, and wait until it is closed."""
         if self._sweeping:
             self._sweeping.cancel()
-        while self._idle:
-            self._idle.pop().close()
-        await asyncio.sleep(0)  # lets the transports close
+        for connection in self._open:
+            connection.close()
+        await asyncio.gather(*(connection.gone.wait() for connection in self._open))
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes, *, seconds: float) -> Reply:
         """Post a body and give the answer. `seconds` are for the answer, from when the request is written.
@@ -101,7 +104,7 @@ class Origin:
         stale = self._loop.time() - self._idle_seconds
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and connection.idle_since > stale:
+            if connection.usable and connection.idle_since > stale and not connection.left:
                 return connection
             connection.close()
         try:
@@ -111,6 +114,7 @@ class Origin:
                 )
         except (OSError, TimeoutError) as error:
             raise Unavailable(f"{self._name} cannot be reached: {type(error).__name__}.", code="Unreachable") from error
+        self._open = {made, *(one for one in self._open if not one.gone.is_set())}
         return made
 
     def _put_back(self, connection: _Connection) -> None:
@@ -139,6 +143,7 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self.usable = False
         """Whether another request may be written: nothing is on the way, in or out, and nobody is closing it."""
+        self.gone = asyncio.Event()
         self._loop = loop
         self._transport: asyncio.Transport
         self._parser = httptools.HttpResponseParser(self)
@@ -147,6 +152,13 @@ class _Connection(asyncio.Protocol):
         self._body = bytearray()
         self._read = 0
         self._in_body = False
+
+    @property
+    def left(self) -> bool:
+        """Whether the peer has closed its side, though the loop has not come to tell: a request would be in doubt."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), _LEFT)
+        return bool(poll.poll(0))
 
     async def ask(self, head: bytes, body: bytes, seconds: float) -> Reply:
         """Write a request and wait for its answer. Raises Uncertain."""
@@ -193,6 +205,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take what came as the answer where its end is the connection's (RFC 9112 section 6.3), else it is lost."""
         self.usable = False
+        self.gone.set()
         if exc is None and self._in_body and not self._headers.keys() & {"content-length", "transfer-encoding"}:
             self._done()
         cause = type(exc).__name__ if exc else "closed"
