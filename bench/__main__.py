@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import audit, ingest, simulator
+from bench import audit, gateway, ingest, simulator
 
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "audit": audit.run,
+    "gateway": gateway.run,
     "ingest": ingest.run,
     "simulator": simulator.run,
 }

@@ -1,13 +1,17 @@
 """A PostgreSQL server for tests, from the wheel that carries one; shared by all that run on this machine at the time.
 
-It refuses to run as root, so under root it runs as `nobody`. It listens on a free port of 127.0.0.1 and keeps its data
-in a folder of its own, with fsync on: what the tests say about durability would otherwise be said of nothing.
+It refuses to run as root, so under root it runs as `nobody`. It listens on a port of 127.0.0.1 and keeps its data in a
+folder of its own, with fsync on: what the tests say about durability would otherwise be said of nothing.
+
+The port is drawn from below those that systems hand out for port 0 (32768 and up on Linux, 49152 and up elsewhere), so
+that no other test can be given it, not even while the server is stopped for a while; another is drawn if it is taken.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,6 +29,12 @@ import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
 _NOBODY = 65_534
 _PATIENCE_SECONDS = 120
+_PORTS = range(12_000, 32_000)
+_DRAWS = 20
+
+
+class PortTaken(Exception):
+    """Another program listens on the port that was drawn."""
 
 
 def _programs() -> Path:
@@ -50,7 +60,10 @@ class Server:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start, and return when it answers a query: what it had to recover is recovered then, however long it took."""
+        """Start, and return when it answers a query: what it had to recover is recovered then, however long it took.
+
+        Raises PortTaken.
+        """
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
             [str(_programs() / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)],
@@ -61,11 +74,19 @@ class Server:
         )
         log.close()
         psql = str(_programs() / "psql")
-        ask = [psql, "-X", "-q", "-d", self.url("postgres") + "?connect_timeout=5", "-c", "SELECT 1"]
+        # Whose data it is: on a port that was taken, another server would answer.
+        ask = [psql, "-X", "-A", "-t", "-d", self.url("postgres") + "?connect_timeout=5", "-c", "SHOW data_directory"]
         # Until it answers or has ended; the bound only keeps a server that hangs from hanging the tests.
         until = time.monotonic() + _PATIENCE_SECONDS
-        while subprocess.run(ask, check=False, capture_output=True).returncode != 0:
-            assert self.process.poll() is None, (self.folder / "log").read_text()
+        while True:
+            answer = subprocess.run(ask, check=False, capture_output=True, text=True)
+            if answer.stdout.strip() == str(self.folder / "data"):
+                return
+            if self.process.poll() is not None:
+                told = (self.folder / "log").read_text()
+                if "could not bind" in told.rpartition("starting PostgreSQL")[2]:
+                    raise PortTaken(str(self.port))
+                raise AssertionError(told)
             assert time.monotonic() < until, (self.folder / "log").read_text()
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
@@ -77,14 +98,12 @@ class Server:
 
 
 @contextmanager
-def a_server(**settings: str) -> Iterator[Server]:
-    """Run a server for the time of the block."""
+def a_server(*, first_port: int = 0, **settings: str) -> Iterator[Server]:
+    """Run a server for the time of the block; `first_port` is the port to try first, 0 for one that is drawn."""
     folder = Path(tempfile.mkdtemp(prefix="sendworthy-pg-"))
     if os.geteuid() == 0:
         os.chown(folder, _NOBODY, _NOBODY)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = Server(folder, port)
+    server = Server(folder, first_port or _a_port())
     try:
         subprocess.run(
             [
@@ -115,11 +134,36 @@ def a_server(**settings: str) -> Iterator[Server]:
         } | settings
         with (folder / "data" / "postgresql.conf").open("a") as configuration:
             configuration.writelines(f"{name} = '{value}'\n" for name, value in given.items())
-        server.start()
+        _start(server)
         yield server
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(server: Server) -> None:
+    for _ in range(_DRAWS):
+        try:
+            server.start()
+        except PortTaken:
+            server.process = None
+            server.port = _a_port()
+        else:
+            return
+    raise AssertionError(f"No free port after {_DRAWS} draws.")
+
+
+def _a_port() -> int:
+    """Draw a port that nobody listens on now."""
+    while True:
+        port = random.choice(_PORTS)  # noqa: S311 - no secret
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 async def a_database(server: Server) -> str:
@@ -131,3 +175,12 @@ async def a_database(server: Server) -> str:
     finally:
         await own.close()
     return server.url(name)
+
+
+async def drop_database(server: Server, url: str) -> None:
+    """Remove a database that `a_database` made, whoever is still connected."""
+    own = await asyncpg.connect(server.url("postgres"))
+    try:
+        await own.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+    finally:
+        await own.close()

@@ -10,6 +10,7 @@ import pytest
 
 from sendworthy.access.facts import FactKind
 from sendworthy.app import ask, parts
+from sendworthy.app.alert_watch import drifted
 from sendworthy.app.drift import DRIFT_SECONDS, drift_job
 from sendworthy.app.look import look
 from sendworthy.app.station import station
@@ -64,5 +65,11 @@ async def test_a_sentence_that_is_no_longer_true_is_told_with_its_case(
             assert job.every_seconds == DRIFT_SECONDS
             (told,) = caplog.messages
             assert told.startswith("You told AWS sender.anti_spam_policy on case 111122223333/eu-west-1/production;")
+            [alert] = await store.alerts.list()
+            assert (alert.kind, alert.subject) == ("drift", f"sender.anti_spam_policy {standing.case_id}")
+            other = drifted("111122223333/us-east-1/production", "policy.opt_in")
+            await store.alerts.see([other])
+            await drift_job(config, here).work(fence)
+            assert [one.subject for one in await store.alerts.list()] == [other.subject], "what is true again is over"
             kinds = {one.kind for one in await ask.remembered(store, standing.case_id)}
             assert FactKind.SUBMITTED in kinds

@@ -264,7 +264,7 @@ def test_secrets_are_hidden_and_origins_shown(tmp_path: Path) -> None:
         "  # SENDWORTHY_STORE_URL" in text
     )
     assert f'alerts.webhooks = ["(hidden)"]  # {tmp_path / "sendworthy.toml"}:2' in text
-    assert "gateway.concurrency = 32  # default" in text
+    assert "gateway.concurrency = 128  # default" in text
 
 
 def test_every_key_is_shown_once_and_has_a_variable_of_its_own(tmp_path: Path) -> None:
@@ -293,3 +293,39 @@ def test_host_and_port_are_split() -> None:
 def test_no_text_at_all_ends_in_anything_but_a_configuration_or_its_problems(text: str) -> None:
     with TemporaryDirectory() as folder, suppress(ConfigProblems):
         _load(Path(folder), text.encode("utf-8", "replace").decode())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[relay]\nswitched_on = true\n", "no host"),
+        ('[relay]\nhost = "email-smtp.eu-west-1.amazonaws.com"\n', "is Amazon SES"),
+        ('[relay]\nhost = "smtp.example.net:587"\n', "not the name of a server"),
+        ('[relay]\nhost = "smtp.example.net"\ntls = "none"\n', "another machine"),
+        ('[relay]\nhost = "smtp.example.net"\nusername = "shop"\n', "password"),
+        ('[relay]\nhost = "localhost"\nport = 8587\n', "own SMTP door"),
+        ('[relay]\nswitched_on = true\nhost = "smtp.example.net"\nstreams = []\n', "may carry nothing"),
+        ('[relay]\nstreams = ["bulk"]\n', "cannot be `bulk`"),
+        ("[relay]\nmax_per_second = 0\n", "not a number of messages"),
+        ("[relay]\nafter_seconds = -1\n", "seconds"),
+        ('[ses.smtp]\ntls = "none"\n', "without TLS"),
+        ('[ses.smtp]\nendpoint = "127.0.0.1:8587"\n', "own SMTP door"),
+        ('[ses.smtp]\nendpoint = "mail.example.net:25"\ntls = "none"\n', "another machine"),
+        ('[ses.smtp]\nendpoint = "nowhere"\n', "cannot be used"),
+    ],
+)
+def test_a_way_out_that_could_not_work_is_told(tmp_path: Path, text: str, told: str) -> None:
+    [(line, what, fix)] = _problems(tmp_path, text)
+    assert told in what
+    assert fix
+    assert line
+
+
+def test_no_password_and_no_secret_is_ever_shown(tmp_path: Path) -> None:
+    text = '[[forward]]\nname = "a"\nby = "webhook"\nto = "https://u:third-made-up@example.com/"\nsecret = "made-up"\n'
+    text += '[relay]\nhost = "smtp.example.net"\nusername = "shop"\n[ses.smtp]\nusername = "AKIAMADEUP"\n'
+    environ = {"SENDWORTHY_RELAY_PASSWORD": "first-made-up", "SENDWORTHY_SES_SMTP_PASSWORD": "second-made-up"}
+    environ["SENDWORTHY_EVENTS_MAILBOX_PASSWORD"] = "fourth-made-up"
+    loaded = _load(tmp_path, text, **environ)
+    assert (loaded.config.relay.password, loaded.config.ses.smtp.password) == ("first-made-up", "second-made-up")
+    assert "made-up" not in as_text(describe(loaded))

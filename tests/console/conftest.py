@@ -26,6 +26,7 @@ from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.event import Event, EventKind
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy, Quota, State
+from sendworthy.pacing.today import always
 from sendworthy.reputation.standing import Limits
 from sendworthy.store import Lane, Store
 from sendworthy.store.values import Answered, Claim, NewDelivery, NewMessage
@@ -134,7 +135,7 @@ async def console(store: Store, clock: Clock) -> AsyncIterator[Opened]:
         complaint_slow=8e-4,
         complaint_stop=1e-3,
     )
-    pages = Pages(store=store, lane=LANE, now=clock, policy=Policy(), limits=limits)
+    pages = Pages(store=store, lane=LANE, now=clock, policy=always(Policy()), limits=limits)
     inner = console_app(pages, signer, actions(store), hosts=("mail.example.com",))
     async with serving(Starlette(routes=[Mount("/console", app=inner)])) as url:
         yield Opened(url=f"{url}/console", signer=signer, store=store, clock=clock)

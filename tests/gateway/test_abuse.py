@@ -185,6 +185,10 @@ async def test_a_key_whose_hard_bounces_climb_is_slowed_then_paused_and_a_person
     (pause,) = await store.pauses()
     assert (pause.scope, pause.name) == (PauseScope.KEY, key.access_key_id)
     assert "hard bounces" in pause.reason
+    told = {one.kind: one for one in await store.alerts.list()}
+    assert set(told) == {"key_slowed", "key_stopped"}
+    assert pause.reason in told["key_stopped"].happened
+    assert f"sendworthy keys resume {key.access_key_id}" in told["key_stopped"].to_do
     clock.advance(60)
     await store.resume(PauseScope.KEY, key.access_key_id)
     await store.put_proof(RESUMED, subject=key.access_key_id, at=clock(), data={})

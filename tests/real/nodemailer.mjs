@@ -20,7 +20,7 @@ const message = {
   attachments: [{ filename: "a.txt", content: "x".repeat(200000) }],
 };
 const first = await smtp.sendMail(message);
-const sesClient = new SESv2Client({ region: "us-east-1", endpoint: process.env.AT, maxAttempts: 1 });
+const sesClient = new SESv2Client({ region: process.env.AWS_REGION ?? "us-east-1", endpoint: process.env.AT, maxAttempts: 1 });
 const ses = nodemailer.createTransport({ SES: { sesClient, SendEmailCommand } });
 const second = await ses.sendMail(message);
 console.log(JSON.stringify({ response: first.response, id: second.messageId }));

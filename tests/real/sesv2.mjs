@@ -1,7 +1,7 @@
 // Reads the account, lists identities, sends and is refused, with AWS's own SDK for JavaScript.
 import { GetAccountCommand, ListEmailIdentitiesCommand, SendEmailCommand, SESv2Client } from "@aws-sdk/client-sesv2";
 
-const client = new SESv2Client({ region: "us-east-1", endpoint: process.env.AT, maxAttempts: 1 });
+const client = new SESv2Client({ region: process.env.AWS_REGION ?? "us-east-1", endpoint: process.env.AT, maxAttempts: 1 });
 const account = await client.send(new GetAccountCommand({}));
 const listed = await client.send(new ListEmailIdentitiesCommand({ PageSize: 10 }));
 const letter = (to) =>

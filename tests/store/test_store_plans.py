@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 
 from sendworthy.store import Store
 from sendworthy.store.accepting import KNOWN_CALL, SUPPRESSED
+from sendworthy.store.alerts import NOTICES_DUE
 from sendworthy.store.bodies import MESSAGES
+from sendworthy.store.feedback import AHEAD, HEARD
 from sendworthy.store.hearing import FORWARDS_DUE
 from sendworthy.store.outgoing import LOST_LEASES
-from sendworthy.store.queues import NEXT_QUEUE, SELECT_DUE
+from sendworthy.store.queues import NEXT_QUEUE, SELECT_DUE, SELECT_INSTEAD
 from sendworthy.store.recording import EARLY, STRIKES
 from sendworthy.store.standstill import COUNT
 from sendworthy.store.statement import Statement, own
@@ -23,10 +25,12 @@ from sendworthy.store.upkeep import IN_DOUBT, TOO_LATE, WAITING_OF
 HOT: list[tuple[Statement, tuple[Any, ...], str]] = [
     (NEXT_QUEUE, (1, "a"), "ix_deliveries_queue"),
     (SELECT_DUE, (20, "a|b", 1, 100), "ix_deliveries_queue"),
+    (SELECT_INSTEAD, (20, "a|b", 0, "%@x", 1, 100), "ix_deliveries_queue"),
     (COUNT, (20, "a|b", 100), "ix_deliveries_queue"),
     (LOST_LEASES, (1, 10**12), "ix_deliveries_lease"),
     (EARLY, ("x",), "ix_events_unmatched"),
     (FORWARDS_DUE, (1, 100), "ix_forwards_due"),
+    (NOTICES_DUE, (1, 100), "ix_notices_due"),
     (STRIKES, ("x",), "strikes"),
     (KNOWN_CALL, ("a", "b"), "uq_messages_invocation"),
     (SUPPRESSED, (["a", "b"],), "suppressions"),
@@ -34,6 +38,8 @@ HOT: list[tuple[Statement, tuple[Any, ...], str]] = [
     (TOO_LATE, (1, 100), "ix_deliveries_expires"),
     (IN_DOUBT, (1, "transactional", 100), "ix_deliveries_uncertain"),
     (WAITING_OF, ("m",), "ix_deliveries_message_id"),
+    (HEARD, (7_990, 7_990, "x"), "ix_events_received_at"),
+    (AHEAD, (20, 20, 100, 1_000), "ix_deliveries_queue"),
 ]
 
 FILL = """
@@ -45,12 +51,19 @@ INSERT INTO deliveries (id, message_id, recipient, recipient_key, stream, rank, 
 SELECT 'd' || n, 'm' || n, 'a@example.org', 'a@example.org', 'transactional', 20, 'k' || n % 2 || '|',
        CASE WHEN n % 50 = 1 THEN 'uncertain' ELSE 'sent' END, '', CASE WHEN n % 3 = 0 THEN n END,
        CASE WHEN n % 50 = 2 THEN n END, CASE WHEN n % 50 = 0 THEN n END, 0, 0, 's' || n, n, n FROM numbers;
+INSERT INTO attempts (delivery_id, n, started_at, kind, code, text, ses_message_id)
+SELECT 'd' || n, 1, n, 'sent', '', '', '' FROM numbers;
 INSERT INTO events (id, delivery_id, tag, ses_message_id, recipient, kind, bounce_type, bounce_subtype, complaint_type,
                     diagnostic, occurred_at, received_at, source, raw)
 SELECT 'e' || n, CASE WHEN n % 10 > 0 THEN 'd' || n END, '', 's' || n, '', 'send', '', '', '', '', n, n, '', ''
 FROM numbers;
 INSERT INTO forwards (event_id, message_id, target, created_at, due_at, attempts, error)
 SELECT 'e' || n, 'm' || n, 'shop', n, CASE WHEN n % 50 = 0 THEN n END, 0, '' FROM numbers;
+INSERT INTO alerts (kind, subject, level, happened, to_do, opened_at, seen_at)
+SELECT 'drift', 's' || n, 'warning', '', '', n, n FROM numbers;
+INSERT INTO notices (alert_id, target, what, state, created_at, due_at, attempts, error)
+SELECT min(a.id), 'x' || n, 'opened', 'taken', n, CASE WHEN n % 50 = 0 THEN n END, 0, '' FROM numbers, alerts a
+WHERE a.subject = 's1' GROUP BY n;
 INSERT INTO strikes (address_key, event_id, at) SELECT 'x' || n % 500, 'e' || n, n FROM numbers;
 INSERT INTO suppressions (address_key, scope, reason, at, source, active)
 SELECT 'x' || n, 'account', 'bounce', n, '', TRUE FROM numbers;

@@ -17,6 +17,7 @@ from sendworthy.errors import ConfigError
 from sendworthy.mail.address import parse_address
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.pacing.governor import Policy
+from sendworthy.pacing.today import PolicyNow, always
 from sendworthy.reputation.standing import Limits
 from sendworthy.store.store import Store
 from sendworthy.store.values import Lane
@@ -40,10 +41,10 @@ def signer(key_file: Path) -> Signer:
 
 
 def console(
-    config: Config, store: Store, lane: Lane, *, key_file: Path, clock: Clock = WALL, policy: Policy | None = None
+    config: Config, store: Store, lane: Lane, *, key_file: Path, clock: Clock = WALL, policy: PolicyNow | None = None
 ) -> ASGIApp:
     """Give the console of one account in one Region."""
-    pages = Pages(store=store, lane=lane, now=clock.now, policy=policy or Policy(), limits=limits(config))
+    pages = Pages(store=store, lane=lane, now=clock.now, policy=policy or always(Policy()), limits=limits(config))
     host, _ = host_port(config.gateway.http)
     return console_app(pages, signer(key_file), actions(store), hosts=(host, *config.console.hosts))
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import uvicorn
 
+from sendworthy.app.key_files import key_path
+from sendworthy.app.patient_http import Heads, bounded
 from sendworthy.compliance.way_out import WayOut
 from sendworthy.config import Config, host_port
 from sendworthy.errors import ConfigError
@@ -87,12 +89,14 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving_http(app: Callable[..., object], door: socket.socket) -> AsyncIterator[None]:
+async def serving_http(
+    app: Callable[..., object], door: socket.socket, *, heads: Heads | None = None
+) -> AsyncIterator[None]:
     """Serve an ASGI application; at the end, requests that are being answered are answered."""
     settings = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=bounded(heads or Heads()),
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -115,9 +119,8 @@ async def serving_http(app: Callable[..., object], door: socket.socket) -> Async
 
 
 def certificate_file(config: Config) -> Path:
-    """Name the certificate of our own making: beside the database, or in the working directory."""
-    scheme, _, path = config.store.url.partition(":///")
-    return Path(f"{path}.smtp.pem" if scheme == "sqlite" else "sendworthy.smtp.pem")
+    """Name the certificate of our own making and its key. Raises ConfigError."""
+    return key_path(config, "smtp.pem")
 
 
 @asynccontextmanager

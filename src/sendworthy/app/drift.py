@@ -6,7 +6,7 @@ import logging
 
 from sendworthy.access.facts import case_id
 from sendworthy.access.said import Drift, Now, drift, said
-from sendworthy.app import parts
+from sendworthy.app import alert_watch, parts
 from sendworthy.app.ask import Standing, remembered, stand
 from sendworthy.app.look import look
 from sendworthy.app.parts import WALL, Clock
@@ -14,6 +14,7 @@ from sendworthy.app.scheduler import Job
 from sendworthy.app.station import Station
 from sendworthy.clients.aws import Aws
 from sendworthy.config import Config
+from sendworthy.store.alerting import AlertKind
 from sendworthy.store.store import Store
 from sendworthy.store.values import Fence
 
@@ -49,9 +50,16 @@ def drift_job(config: Config, running: Station) -> Job:
     async def work(_fence: Fence) -> None:
         if not said(await remembered(running.store, case), case=case):
             return
+        untrue = []
         for one in await prove_again(config, running.aws, running.store, region=region, clock=running.clock):
             if one.now is Now.NOT_PROVED:
+                untrue.append(alert_watch.drifted(case, one.said.claim))
                 # The claim's id and not its sentence: the user's own words may hold names and addresses.
                 _LOG.warning("You told AWS %s on case %s; it is no longer true: %s", one.said.claim, case, one.why)
+        await running.store.alerts.see(untrue)
+        others = {
+            one.subject for one in await running.store.alerts.list(limit=10_000) if not one.subject.endswith(case)
+        }
+        await running.store.alerts.over(AlertKind.DRIFT, but=others | {one.subject for one in untrue})
 
     return Job(name=f"drift {case}", every_seconds=DRIFT_SECONDS, lease_seconds=600.0, work=work)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol, assert_never
 from urllib.parse import urlsplit
 
+from sendworthy.app.key_files import key_path
 from sendworthy.app.parts import Clock
 from sendworthy.clients.aws import Aws
 from sendworthy.clients.own_topic import OwnTopic, SigningPair, signing_pair
@@ -213,9 +214,8 @@ def signature(secret: str, body: bytes, *, at: int) -> str:
 
 
 def pair_file(config: Config) -> Path:
-    """Name the file of the key that forwarded events are signed with. With PostgreSQL every host needs the same one."""
-    scheme, _, path = config.store.url.partition(":///")
-    return Path(f"{path}.sns.pem" if scheme == "sqlite" else "sendworthy.sns.pem")
+    """Name the file of the key that forwarded events are signed with; every host needs the same. Raises ConfigError."""
+    return key_path(config, "sns.pem")
 
 
 def own_pair(config: Config, now: datetime) -> SigningPair | None:

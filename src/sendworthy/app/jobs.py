@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from sendworthy.app.alert_watch import account_of, credentials_denied
 from sendworthy.app.scheduler import Job
 from sendworthy.app.station import Station
+from sendworthy.errors import Denied
 from sendworthy.gateway.account import refresh_account
 from sendworthy.store.store import Store
 from sendworthy.store.upkeep import Retention
@@ -21,9 +23,15 @@ def account_job(running: Station) -> Job:
     lane = running.lane
 
     async def refresh(fence: Fence) -> None:
-        await refresh_account(running.aws, running.store, lane, now=running.clock.now, fence=fence)
+        try:
+            await refresh_account(running.aws, running.store, lane, now=running.clock.now, fence=fence)
+        except Denied:
+            await running.store.alerts.see([credentials_denied(account_of(lane))])
+            raise
 
-    return Job(name=f"account {lane.account} {lane.region}", every_seconds=REFRESH_SECONDS, work=refresh)
+    return Job(
+        name=f"account {lane.account} {lane.region}", every_seconds=REFRESH_SECONDS, work=refresh, alerts_itself=True
+    )
 
 
 def upkeep_jobs(store: Store, *, retention: Retention, try_again_after: timedelta | None) -> tuple[Job, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,8 +37,13 @@ WALL = Clock(now=lambda: datetime.now(UTC), sleep=asyncio.sleep)
 
 
 def new_id() -> str:
-    """Give a fresh unique id."""
-    return uuid.uuid4().hex
+    """Give a fresh unique id: milliseconds since 1970 and 74 random bits, laid out as UUID version 7 (RFC 9562).
+
+    What is made together lies together in every index. With random ids each message writes pages all over them, and
+    claiming from a backlog of a million costs SQLite twice what it costs from an empty queue (decision 0059).
+    """
+    made = ((time.time_ns() // 1_000_000) & (2**48 - 1)) << 80 | int.from_bytes(os.urandom(10))
+    return f"{made & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62:032x}"
 
 
 def regions(config: Config, asked: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from sendworthy.app import doors
+from sendworthy.app.key_files import key_path
 from sendworthy.audit.profile import Stream
 from sendworthy.compliance.unsubscribe import KEY_BYTES, KeyRing, topic_of
 from sendworthy.compliance.unsubscribe_body import Footer
@@ -24,12 +25,11 @@ from sendworthy.store.store import Store
 
 
 def ring_file(config: Config) -> Path:
-    """Name the file of the unsubscribe keys: beside the database, or in the working directory.
+    """Name the file of the unsubscribe keys. Raises ConfigError.
 
-    With PostgreSQL every host needs the same one. Who loses it breaks every link in mail that is already out.
+    Every host needs the same one. Who loses it breaks every link in mail that is already out.
     """
-    scheme, _, path = config.store.url.partition(":///")
-    return Path(f"{path}.unsubscribe" if scheme == "sqlite" else "sendworthy.unsubscribe")
+    return key_path(config, "unsubscribe")
 
 
 def ring(config: Config) -> KeyRing:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sendworthy.app.alert_watch import job_failing
 from sendworthy.errors import SendworthyError
 from sendworthy.store.jobs import Superseded
 from sendworthy.store.store import Store
@@ -21,16 +23,22 @@ from sendworthy.store.values import Fence
 _LOG = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 15.0
+_FAILURES = 3
+"""So many in a row are an alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """`work` is done once in every `every_seconds`; another process takes over after `lease_seconds`."""
+    """`work` is done once in every `every_seconds`; another process takes over after `lease_seconds`.
+
+    `alerts_itself` says that people hear of its failure in better words than that it failed.
+    """
 
     name: str
     every_seconds: float
     work: Callable[[Fence], Awaitable[object]]
     lease_seconds: float = 120.0
+    alerts_itself: bool = False
 
 
 class Scheduler:
@@ -51,6 +59,7 @@ class Scheduler:
         self._now = now
         self._sleep = sleep
         self._next: dict[str, datetime] = {}
+        self._failed: dict[str, int] = {}
 
     async def step(self) -> tuple[str, ...]:
         """Do what is due and nobody else does; give the names of the jobs that this process did."""
@@ -89,9 +98,19 @@ class Scheduler:
         except SendworthyError as error:
             _LOG.warning("The job %s failed and will be tried again: %s", job.name, error.happened)
             self._next[job.name] = retry
+            await self._tell(job, error)
             return False
+        self._failed.pop(job.name, None)
         self._next[job.name] = datetime.fromtimestamp((period + 1) * job.every_seconds, at.tzinfo)
         return True
+
+    async def _tell(self, job: Job, error: SendworthyError) -> None:
+        """Let people know of a job that fails again and again."""
+        self._failed[job.name] = self._failed.get(job.name, 0) + 1
+        if job.alerts_itself or self._failed[job.name] < _FAILURES:
+            return
+        with suppress(SendworthyError):  # where even this cannot be kept, the log above is all there is
+            await self._store.alerts.see([job_failing(job.name, error.happened)])
 
     async def _work(self, job: Job, fence: Fence) -> None:
         try:

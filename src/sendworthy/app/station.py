@@ -15,16 +15,17 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from sendworthy.app import completeness, doors, public
+from sendworthy.app import alerts, completeness, doors, public, ways_out
 from sendworthy.app.console import console
 from sendworthy.app.events import event_queues, queue_intake, trusted_topics
 from sendworthy.app.forward import queue_region
+from sendworthy.app.key_files import key_path
 from sendworthy.app.parts import WALL, Clock
+from sendworthy.app.ramp import base_policy, policy_now
 from sendworthy.app.traces import traces
 from sendworthy.clients.aws import Aws
 from sendworthy.clients.certificates import download_certificate
 from sendworthy.clients.models import service_model
-from sendworthy.clients.ses_send import SesSender
 from sendworthy.clients.sqs import SqsQueue
 from sendworthy.config import Config
 from sendworthy.gateway import http_door
@@ -37,6 +38,7 @@ from sendworthy.gateway.worker import Limits, Worker
 from sendworthy.ingest.certificates import CertificateSource
 from sendworthy.ingest.intake import Intake
 from sendworthy.pacing.governor import Policy, State
+from sendworthy.pacing.today import PolicyNow
 from sendworthy.store.store import Store
 from sendworthy.store.values import Lane
 from sendworthy.wire.service import Service
@@ -67,6 +69,7 @@ class Station:
     store: Store
     keys: Keys
     worker: Worker
+    stand_in: ways_out.StandIn | None = None
     intakes: tuple[Intake, ...]
     topics: frozenset[str]
     certificate: CertificateSource
@@ -79,12 +82,8 @@ class Station:
 
 
 def key_file(config: Config) -> Path:
-    """Name the file that gateway keys are sealed under: beside the database, so that a backup may leave it out.
-
-    With PostgreSQL it is sendworthy.key in the working directory, and every host needs the same one.
-    """
-    scheme, _, path = config.store.url.partition(":///")
-    return Path(f"{path}.key" if scheme == "sqlite" else "sendworthy.key")
+    """Name the file that gateway keys are sealed under. Every host needs the same one. Raises ConfigError."""
+    return key_path(config, "key")
 
 
 def seal(config: Config) -> Seal:
@@ -112,11 +111,18 @@ async def _open(aws: Aws, app: ASGIApp, *, listen: str, stack: AsyncExitStack) -
 
 
 def _worker(
-    config: Config, aws: Aws, store: Store, *, lane: Lane, clock: Clock, policy: Policy, stack: AsyncExitStack
+    config: Config,
+    aws: Aws,
+    store: Store,
+    *,
+    lane: Lane,
+    clock: Clock,
+    policy: Policy,
+    today: PolicyNow,
+    stack: AsyncExitStack,
 ) -> Worker:
     """Give the worker, its way out to SES opened until the stack is unwound."""
-    sender = SesSender(endpoint=aws.endpoint("sesv2"), region=aws.region, credentials=aws.credentials(), now=WALL.now)
-    stack.push_async_callback(sender.close)
+    sender = ways_out.ses_sender(config, aws, stack)
     return Worker(
         store,
         sender,
@@ -126,6 +132,7 @@ def _worker(
         sleep=clock.sleep,
         random=random.random,
         policy=policy,
+        policy_now=today,
         limits=Limits(in_flight=config.gateway.concurrency),
     )
 
@@ -156,8 +163,10 @@ async def station(
     await store.recover(all_leases=True)
     async with AsyncExitStack() as stack:
         drain = Drain()
-        pace = policy or Policy(reserve=config.policy.transactional_reserve)
-        worker = _worker(config, aws, store, lane=lane, clock=clock, policy=pace, stack=stack)
+        pace = policy or base_policy(config)
+        today = policy_now(config, store, lane, clock=clock, base=pace)
+        worker = _worker(config, aws, store, lane=lane, clock=clock, policy=pace, today=today, stack=stack)
+        relay = await ways_out.stand_in(config, store, lane=lane, clock=clock, today=today, stack=stack)
         opened = Opened()
         if open_doors:
             desk = doors.reception(
@@ -168,7 +177,7 @@ async def station(
                 way_out=public.way_out(config),
                 span=stack.enter_context(traces(config)),
             )
-            app = _inside(config, aws, store, keys, desk, lane=lane, clock=clock, policy=pace, drain=drain)
+            app = _inside(config, aws, store, keys, desk, lane=lane, clock=clock, policy=today, drain=drain)
             opened = await _open(aws, app, listen=listen or config.gateway.http, stack=stack)
             if smtp:
                 serving = doors.serving_smtp(config, desk, keys, regions=(aws.region,), now=WALL.now)
@@ -190,6 +199,7 @@ async def station(
             store=store,
             keys=keys,
             worker=worker,
+            stand_in=relay,
             intakes=intakes,
             topics=topics,
             certificate=certificate,
@@ -229,7 +239,7 @@ def _inside(
     *,
     lane: Lane,
     clock: Clock,
-    policy: Policy,
+    policy: PolicyNow,
     drain: Drain,
 ) -> ASGIApp:
     """Give the application of the inside door, the console included."""
@@ -243,8 +253,11 @@ def _inside(
         reads=Reads(aws, now=WALL.now),
         v1=Service(service_model("ses")),
         reception=desk,
+        regions=(lane.region, *config.ses.regions),
         policy=policy,
         draining=lambda: drain.begun,
         console=console(config, store, lane, key_file=key_file(config), clock=clock, policy=policy),
-        more_metrics=completeness.Lines(store, clock.now),
+        more_metrics=alerts.Lines(
+            store, ways_out.Lines(config, store, lane, clock.now, completeness.Lines(store, clock.now))
+        ),
     )

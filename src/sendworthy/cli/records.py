@@ -1,15 +1,14 @@
-"""`sendworthy messages` and `reputation`: what is on our record."""
+"""`sendworthy messages`: what is on our record."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from sendworthy.app import parts
-from sendworthy.audit.profile import Stream
+from sendworthy.app.ramp import Waits, why_waiting
 from sendworthy.cli.exits import Exit
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
@@ -18,8 +17,6 @@ from sendworthy.config import Config
 from sendworthy.errors import ConfigError
 from sendworthy.mail.address import parse_address
 from sendworthy.mail.status import Status
-from sendworthy.reputation.standing import Limits, Verdict, judge
-from sendworthy.reputation.standing import Standing as Reputation
 from sendworthy.store.values import Moment, StoredDelivery, StoredMessage
 
 _limit = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
@@ -64,18 +61,28 @@ def list_messages(
 @json_option
 @config_option
 def show_message(*, message_id: str, as_json: bool, config_path: Path | None) -> None:
-    """Tell the story of one message: every change of status, attempt and event."""
-    message, deliveries, moments = wait_for(_message(loaded_config(config_path).config, message_id))
+    """Tell the story of one message: every change of status, attempt and event, and when it goes if it waits."""
+    message, deliveries, moments, waits = wait_for(_message(loaded_config(config_path).config, message_id))
     if message is None:
         raise ConfigError(f"There is no message {message_id}.", "See: sendworthy messages list")
     if as_json:
         print_json(
-            {"schema": "sendworthy.message/1", "message": message, "deliveries": deliveries, "timeline": moments}
+            {
+                "schema": "sendworthy.message/1",
+                "message": message,
+                "deliveries": deliveries,
+                "timeline": moments,
+                "waiting": waits,
+            }
         )
         return
     click.echo(f"{message.id}  {message.stream}  {message.size:,} bytes  from {message.mail_from}")
     for one in deliveries:
         click.echo(f"  to {one.recipient}: {one.status} {one.reason}  {one.ses_message_id}".rstrip())
+        if why := waits.get(one.id):
+            at = why.expected_at
+            when = "When is not known." if at is None else f"Expected to go at {at:%Y-%m-%d %H:%M} UTC."
+            click.echo(f"    {why.text} {when}")
     click.echo()
     rows(
         ("AT", "WHAT", "DETAIL"), [(one.at, one.what, one.detail) for one in moments], none="Nothing has happened yet."
@@ -92,35 +99,6 @@ def cancel_message(*, message_id: str, config_path: Path | None) -> int:
     return Exit.DONE if cancelled else Exit.FOUND
 
 
-@click.group()
-def reputation() -> None:
-    """How the account stands by its bounces and complaints."""
-
-
-@reputation.command("show")
-@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 365), help="Mail accepted in these days.")
-@json_option
-@config_option
-def show_reputation(*, days: int, as_json: bool, config_path: Path | None) -> int:
-    """Estimate bounce and complaint rates from our own record. AWS counts by rules it does not publish.
-
-    Exits 1 unless the verdict is healthy.
-    """
-    judged = wait_for(_reputation(loaded_config(config_path).config, days))
-    if as_json:
-        print_json({"schema": "sendworthy.reputation/1", "estimate": True, "days": days, "streams": judged})
-    else:
-        rows(
-            ("STREAM", "BOUNCES", "COMPLAINTS", "VERDICT", "WHY"),
-            [
-                (name, f"{one.bounce_rate:.2%}", f"{one.complaint_rate:.3%}", one.verdict, one.why)
-                for name, one in judged.items()
-            ],
-            none="Nothing was sent.",
-        )
-    return Exit.DONE if all(one.verdict is Verdict.HEALTHY for one in judged.values()) else Exit.FOUND
-
-
 async def _deliveries(
     config: Config, key: str | None, statuses: Sequence[Status], limit: int
 ) -> tuple[StoredDelivery, ...]:
@@ -130,10 +108,15 @@ async def _deliveries(
 
 async def _message(
     config: Config, message_id: str
-) -> tuple[StoredMessage | None, tuple[StoredDelivery, ...], tuple[Moment, ...]]:
+) -> tuple[StoredMessage | None, tuple[StoredDelivery, ...], tuple[Moment, ...], Mapping[str, Waits]]:
     async with parts.opened_store(config) as store:
         deliveries, _ = await store.deliveries(message_id=message_id)
-        return await store.message(message_id), deliveries, await store.timeline(message_id)
+        message, moments = await store.message(message_id), await store.timeline(message_id)
+        if message is None:
+            return None, (), (), {}
+        key, name = message.access_key_id, message.configuration_set
+        waits = await why_waiting(config, store, deliveries, access_key_id=key, configuration_set=name)
+        return message, deliveries, moments, waits
 
 
 async def _cancel(config: Config, message_id: str) -> int:
@@ -141,18 +124,3 @@ async def _cancel(config: Config, message_id: str) -> int:
         if await store.message(message_id) is None:
             raise ConfigError(f"There is no message {message_id}.", "See: sendworthy messages list")
         return await store.cancel(message_id, cause="cancelled on the command line")
-
-
-async def _reputation(config: Config, days: int) -> dict[Stream, Reputation]:
-    policy = config.policy
-    limits = Limits(
-        bounce_warn=policy.bounce_warn,
-        bounce_slow=policy.bounce_slow,
-        bounce_stop=policy.bounce_stop,
-        complaint_warn=policy.complaint_warn,
-        complaint_slow=policy.complaint_slow,
-        complaint_stop=policy.complaint_stop,
-    )
-    async with parts.opened_store(config) as store:
-        counted = await store.counts(parts.WALL.now() - timedelta(days=days))
-        return {stream: judge(counted.tally(stream), limits) for stream in counted.by_stream}

@@ -22,6 +22,7 @@ from sendworthy.errors import ConfigError, InvalidMessage, Rejected
 @click.option("--text", help="The text; read from standard input when left out.")
 @click.option("--raw", is_flag=True, help="Standard input is a whole message (RFC 5322), headers included.")
 @click.option("--gateway", metavar="URL", help="Where the gateway listens; the configured address by default.")
+@click.option("--region", help="Region the gateway sends in; by default the configured one, or the AWS environment's.")
 @click.option("--profile", help="AWS profile that holds a gateway key; the AWS environment by default.")
 @json_option
 @config_option
@@ -33,6 +34,7 @@ def send(
     text: str | None,
     raw: bool,
     gateway: str | None,
+    region: str | None,
     profile: str | None,
     as_json: bool,
     config_path: Path | None,
@@ -45,8 +47,11 @@ def send(
     echo "Hello" | sendworthy send --from a@example.com --to b@example.net --subject Hi
     sendworthy send --raw < message.eml
     """
-    url = gateway or f"http://{loaded_config(config_path).config.gateway.http}"
-    aws = Aws(region="us-east-1", session=session_of(profile), endpoint_url=url)
+    config = loaded_config(config_path).config
+    url = gateway or f"http://{config.gateway.http}"
+    session = session_of(profile)
+    (where, *_) = (region,) if region else config.ses.regions or (Aws(session=session).region,)
+    aws = Aws(region=where, session=session, endpoint_url=url)
     if raw:
         params: dict[str, Any] = {"Content": {"Raw": {"Data": sys.stdin.buffer.read()}}}
     else:

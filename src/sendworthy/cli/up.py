@@ -12,8 +12,9 @@ import click
 from sendworthy.app import logs, parts
 from sendworthy.app.console import link
 from sendworthy.app.station import Station, key_file
-from sendworthy.app.up import ROLES
+from sendworthy.app.up import ROLES, settle_collector
 from sendworthy.app.up import up as run_up
+from sendworthy.app.ways_out import announced
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import config_option, wait_for
 from sendworthy.clients.aws import Aws
@@ -68,6 +69,7 @@ async def _up(config: Config, *, region: str | None, roles: tuple[str, ...]) -> 
 
 
 def _announce(config: Config, station: Station) -> None:
+    settle_collector()
     where = f"account {station.account_id} in {station.lane.region}"
     if station.url:
         click.echo(f"The gateway listens on {station.url} and sends as {where}.", err=True)
@@ -79,5 +81,7 @@ def _announce(config: Config, station: Station) -> None:
         click.echo(f"Outside door for {config.gateway.public_url}: {station.public}", err=True)
     if station.smtp:
         click.echo(f"SMTP submission: {station.smtp}, certificate SHA-256 {station.fingerprint}", err=True)
+    if about_relay := announced(config):
+        click.echo(about_relay, err=True)
     if not station.intakes:
         click.echo("There is no event queue yet, so outcomes stay unknown: sendworthy plan", err=True)

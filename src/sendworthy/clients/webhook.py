@@ -1,4 +1,4 @@
-"""One POST to an application's own address: bounded in time, no redirect followed. Knows no event."""
+"""One POST to an address that was given to us: bounded in time, no redirect followed. Knows no event."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _SECONDS: Final = 15
 
 
 class Poster:
-    """Posts, keeping connections. Used as `async with`, or closed with `close`."""
+    """Posts, keeping connections, each within `seconds`. Used as `async with`, or closed with `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -31,15 +32,15 @@ class Poster:
             await self._session.close()
             self._session = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Post and return when the answer is 2xx.
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post, and give the HTTP status when it is 2xx.
 
         Raises Unavailable when another try may help, Rejected when the answer is a no. Neither quotes the URL, which
         may hold a password.
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=_SECONDS), trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
+                timeout=aiohttp.ClientTimeout(total=self._seconds), trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
             )
         host = urlsplit(url).hostname
         try:
@@ -48,7 +49,7 @@ class Poster:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unavailable(f"{host} cannot be reached: {type(error).__name__}.") from error
         if 200 <= status < 300:
-            return
+            return status
         if status >= 500 or status in {408, 425, 429}:
             raise Unavailable(f"{host} answered HTTP {status}.", code=str(status))
         raise Rejected(f"{host} answered HTTP {status}.", code=str(status))

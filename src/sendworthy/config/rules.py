@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 from sendworthy.audit.checks import ALL
 from sendworthy.audit.profile import MailKind
 from sendworthy.audit.words import QUESTIONS, word_of
+from sendworthy.config import climb, ways
 from sendworthy.config.shape import Config, ForwardBy, Policy, host_port
 from sendworthy.errors import InvalidMessage
 from sendworthy.mail.address import parse_address
@@ -48,6 +49,16 @@ def _https(value: str) -> Wrong | None:
     if not value.startswith("https://"):
         return f"`{value}` does not begin with https://.", "RFC 8058 section 3.1 wants HTTPS: write https://…"
     return _web_address(value)
+
+
+def _hook(value: str) -> Wrong | None:
+    """Take https, and http to this machine alone: what is posted tells how the sending stands."""
+    if wrong := _web_address(value):
+        return wrong
+    parts = urlsplit(value)
+    if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        return f"`{value}` is not https, so others could read and change what is told.", "Write https://…"
+    return None
 
 
 def _email(value: str) -> Wrong | None:
@@ -231,6 +242,13 @@ CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
     "ses.alarm_topic": _named(_TOPIC_NAME, 256),
     "ses.archive_bucket": _bucket,
     "ses.dmarc.rua": _rua,
+    "ses.smtp.endpoint": _listen,
+    "relay.host": ways.host,
+    "relay.port": _within(1, 65_535),
+    "relay.max_per_second": ways.per_second,
+    "relay.max_24_hour": _within(1, 100_000_000),
+    "relay.connections": _within(1, 100),
+    "relay.after_seconds": ways.seconds,
     "gateway.http": _listen,
     "gateway.smtp": _listen,
     "gateway.public": _listen,
@@ -254,7 +272,12 @@ CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
     "forward.kinds": _event_kind,
     "forward.give_up_hours": _within(1, 24 * 14),
     "alerts.emails": _email,
-    "alerts.webhooks": _web_address,
+    "alerts.webhooks": _hook,
+    "alerts.sender": _email,
+    "alerts.remind_hours": _within(1, 24 * 31),
+    "alerts.give_up_hours": _within(1, 24 * 14),
+    "alerts.day_share": _used_share,
+    "alerts.uncertain_per_hour": _within(1, 1_000_000),
     "policy.bounce_warn": _share,
     "policy.bounce_slow": _share,
     "policy.bounce_stop": _share,
@@ -270,6 +293,7 @@ CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
     "policy.slowed_share": _used_share,
     "policy.soft_bounces": _within(0, 100),
     "policy.soft_bounce_days": _within(1, 365),
+    **climb.CHECKS,
     "dns.resolver": _listen,
     "web.connect": _listen,
     "waivers.check": _check_id,
@@ -303,7 +327,12 @@ NOT_EMPTY = frozenset(
 )
 """Keys whose empty string is a mistake."""
 
-SECRET = frozenset({"store.url", "alerts.webhooks", "events.mailbox_password", "forward.to", "forward.secret"})
+SECRET = (
+    frozenset(
+        {"store.url", "alerts.webhooks", "alerts.secret", "events.mailbox_password", "forward.to", "forward.secret"}
+    )
+    | ways.SECRET
+)
 """Keys whose value may hold a password or a token."""
 
 
@@ -319,7 +348,7 @@ def between_keys(config: Config) -> list[tuple[tuple[str, ...], Wrong]]:
         if kind.per_day_later and not kind.later_by:
             wrong = "The later volume has no date.", 'Add later_by = "2027-03-31" or leave per_day_later out.'
             found.append(((f"mail[{index}].per_day_later",), wrong))
-    found += _between_forwards(config)
+    found += _between_forwards(config) + ways.between(config) + climb.between(config)
     if len(config.sender.contacts) > 4:
         wrong = "More than four contacts.", "AWS takes four (PutAccountDetails): keep those who answer its mail."
         found.append((("sender.contacts[4].email",), wrong))

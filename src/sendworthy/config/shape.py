@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from sendworthy.audit.profile import MailKind, Profile, Sender
+from sendworthy.audit.profile import MailKind, Profile, Sender, Stream
 from sendworthy.audit.waivers import Waiver
 from sendworthy.audit.words import Words
 
@@ -43,13 +43,43 @@ class TlsPolicy(StrEnum):
     REQUIRE = "require"
 
 
+class SendBy(StrEnum):
+    """The wire by which mail goes to SES."""
+
+    API = "api"
+    SMTP = "smtp"
+
+
+class SmtpTls(StrEnum):
+    """How a connection to an SMTP server is protected; `none` is for a server on this very machine."""
+
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+    NONE = "none"
+
+
+class SesSmtp(msgspec.Struct, frozen=True, kw_only=True):
+    """`[ses.smtp]`: SES's SMTP endpoint, for `send_by = "smtp"`.
+
+    `endpoint` is HOST:PORT; empty means port 587 (465 for implicit TLS) of the Region's own. Without a `username` the
+    AWS key is used and its SMTP password derived. `certificate` is a PEM file to trust beside the system's authorities.
+    """
+
+    endpoint: str = ""
+    tls: SmtpTls = SmtpTls.STARTTLS
+    username: str = ""
+    password: str = ""
+    certificate: str = ""
+
+
 class Ses(msgspec.Struct, frozen=True, kw_only=True):
     """`[ses]`: what is to exist in Amazon SES.
 
     `regions` empty means the Region of the AWS environment. `mail_from` is the label of the custom MAIL FROM domain
     under each domain of `domains`. `topic`, `queue` and `alarm_topic` are names, not ARNs. `archive_bucket` names the
     S3 bucket in which every event is kept; empty for none. Alarms and events beyond that are on; Virtual
-    Deliverability Manager (`vdm`) costs money and IAM policies hand out rights, so both are asked for.
+    Deliverability Manager (`vdm`) costs money and IAM policies hand out rights, so both are asked for. `send_by` is the
+    wire that mail goes by.
     """
 
     regions: tuple[str, ...] = ()
@@ -65,7 +95,32 @@ class Ses(msgspec.Struct, frozen=True, kw_only=True):
     vdm: bool = False
     iam_policies: bool = False
     archive_bucket: str = ""
+    send_by: SendBy = SendBy.API
+    smtp: SesSmtp = SesSmtp()
     dmarc: Dmarc = Dmarc()
+
+
+class Relay(msgspec.Struct, frozen=True, kw_only=True):
+    """`[relay]`: another provider's SMTP server, for the time in which SES takes no mail of the account.
+
+    Nothing goes by it unless `switched_on`, and then only mail of `streams`, after SES has said no for `after_seconds`;
+    with `outages` also while SES cannot be reached. The limits are the relay's own: `max_per_second`, and `max_24_hour`
+    recipients in any 24 hours. `certificate` is a PEM file to trust beside the system's authorities.
+    """
+
+    switched_on: bool = False
+    host: str = ""
+    port: int = 587
+    tls: SmtpTls = SmtpTls.STARTTLS
+    username: str = ""
+    password: str = ""
+    certificate: str = ""
+    streams: tuple[Stream, ...] = (Stream.TRANSACTIONAL,)
+    max_per_second: float = 1.0
+    max_24_hour: int = 1_000
+    connections: int = 4
+    after_seconds: float = 60.0
+    outages: bool = True
 
 
 class SuppressedAnswer(StrEnum):
@@ -79,9 +134,9 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     """`[gateway]`: addresses as HOST:PORT, limits in bytes and recipients a message.
 
     `public_url` is the https address under which the internet reaches the public door (unsubscribe pages, SNS).
-    `concurrency` is how many messages may be on the wire to SES at once. `suppressed` is how mail to suppressed
-    addresses is answered. `smtp_connections` bounds the SMTP connections at once;
-    `traces` is the address of an OpenTelemetry collector (OTLP over HTTP), empty for none.
+    `concurrency` is how many messages may be on the wire to SES at once: the rate times the seconds that SES takes to
+    answer, or more. `suppressed` is how mail to suppressed addresses is answered. `smtp_connections` bounds the SMTP
+    connections at once; `traces` is the address of an OpenTelemetry collector (OTLP over HTTP), empty for none.
     """
 
     http: str = "127.0.0.1:8580"
@@ -92,7 +147,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: str = ""
     max_message_bytes: int = 40_000_000
     max_recipients: int = 50
-    concurrency: int = 32
+    concurrency: int = 128
     suppressed: SuppressedAnswer = SuppressedAnswer.ACCEPT
     smtp_connections: int = 500
     traces: str = ""
@@ -101,11 +156,15 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[store]`: `url` is sqlite:///relative/path, sqlite:////absolute/path, or begins with postgresql://.
 
+    `keys` is the directory of the key files; empty means beside the SQLite file, and with PostgreSQL the working
+    directory. Every host needs the same ones.
+
     The bodies of messages are deleted `keep_bodies_days` after acceptance (never while they wait), everything else that
     is kept of them after `keep_records_days`.
     """
 
     url: str = "sqlite:///sendworthy.db"
+    keys: str = ""
     keep_bodies_days: int = 7
     keep_records_days: int = 400
 
@@ -180,10 +239,21 @@ class Console(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """`[alerts]`: whom to tell. A webhook's URL is a secret."""
+    """`[alerts]`: whom to tell, and when. A webhook's URL is a secret; with `secret` what is posted is signed.
+
+    `sender` is the From address of alerts by mail, empty for alerts@ the first of `ses.domains`. What still holds is
+    told again every `remind_hours`; what a target does not take in `give_up_hours` is given up on. `day_share` of the
+    daily quota used, and `uncertain_per_hour` deliveries come into doubt within an hour, are alarming.
+    """
 
     emails: tuple[str, ...] = ()
     webhooks: tuple[str, ...] = ()
+    secret: str = ""
+    sender: str = ""
+    remind_hours: int = 24
+    give_up_hours: int = 24
+    day_share: float = 0.8
+    uncertain_per_hour: int = 10
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,6 +269,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     application names, `same_per_hour` alike to one address; 0 means no cap. `refuse_typos` refuses addresses at domains
     that are well-known slips of the finger. A key whose mail stands at `slow` has `slowed_share` of the rate, and at
     `stop` it is paused (`watch_keys`).
+
+    With `brake`, bulk mail that stands at `slow` has `slowed_share` of the rate, and at `stop` it is paused; so it is
+    when the whole account stands there.
 
     `soft_bounces` of an address within any `soft_bounce_days` suppress it as a hard bounce does; 0 means never.
     """
@@ -220,6 +293,25 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slowed_share: float = 0.1
     soft_bounces: int = 3
     soft_bounce_days: int = 30
+    brake: bool = True
+
+
+class Ramp(msgspec.Struct, frozen=True, kw_only=True):
+    """`[ramp]`: the warm-up of the account in its Region; none while `started` (a date) is empty.
+
+    From `first_day` recipients in any 24 hours to `target` in `days` days, a day at most `growth` times the one before.
+    AWS names no figures: "start low, raise over two to four weeks". Bulk mail goes from `from_hour` to `to_hour` of
+    `sender.time_zone`, evenly; a day counts when `enough` of its volume was sent.
+    """
+
+    started: str = ""
+    first_day: int = 200
+    target: int = 0
+    days: int = 21
+    growth: float = 2.0
+    from_hour: int = 8
+    to_hour: int = 20
+    enough: float = 0.5
 
 
 class Dns(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,6 +332,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sender: Sender = Sender()
     mail: tuple[MailKind, ...] = ()
     ses: Ses = Ses()
+    relay: Relay = Relay()
     gateway: Gateway = Gateway()
     store: StoreSettings = StoreSettings()
     events: Events = Events()
@@ -248,6 +341,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     console: Console = Console()
     alerts: Alerts = Alerts()
     policy: Policy = Policy()
+    ramp: Ramp = Ramp()
     dns: Dns = Dns()
     web: Web = Web()
     word: Words = Words()

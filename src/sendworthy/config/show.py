@@ -14,6 +14,7 @@ from sendworthy.config.read import Loaded, Origin, OriginKind
 from sendworthy.config.rules import SECRET
 
 HIDDEN = "(hidden)"
+_INDEX = re.compile(r"\[[0-9]+\]")
 _PASSWORD = re.compile(r"^([a-z][a-z0-9+.-]*://[^/@:]*):.*@", re.IGNORECASE)
 _PASSWORD_IN_QUERY = re.compile(r"([?&](?:password|sslpassword|passfile)=)[^&]*", re.IGNORECASE)
 
@@ -57,10 +58,12 @@ def _origin(key: str, origins: Mapping[str, Origin]) -> Origin:
 
 
 def _hide(key: str, value: Any) -> Any:
-    if key not in SECRET:
+    if _INDEX.sub("", key) not in SECRET:
         return value
     if isinstance(value, list | tuple):
         return [HIDDEN for _ in value]
+    if value and "://" not in str(value):  # a password, not an address with one in it
+        return HIDDEN
     return _PASSWORD_IN_QUERY.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1:{HIDDEN}@", str(value)))
 
 

@@ -11,7 +11,8 @@ from sendworthy.errors import InvalidMessage
 from sendworthy.mail.address import parse_address
 from sendworthy.mail.status import WAITING, Status
 from sendworthy.pacing import governor
-from sendworthy.pacing.governor import Policy, State
+from sendworthy.pacing.governor import State
+from sendworthy.pacing.today import PolicyNow
 from sendworthy.reputation import Tally
 from sendworthy.reputation.standing import Limits, judge
 from sendworthy.store.store import Store
@@ -34,7 +35,7 @@ class Pages:
     store: Store
     lane: Lane
     now: Callable[[], datetime]
-    policy: Policy
+    policy: PolicyNow
     limits: Limits
 
     async def overview(self) -> dict[str, Any]:
@@ -58,7 +59,7 @@ class Pages:
             "waiting_count": counts.of(*WAITING),
             "standing": judge(week, self.limits) if week.sent else None,
             "week": week,
-            "waiting": await self.store.waiting(self.lane, policy=self.policy),
+            "waiting": await self.store.waiting(self.lane, policy=await self.policy()),
             "pauses": await self.store.pauses(),
             "events": await self.store.completeness.recent_events(limit=15),
             "suppressed": await self.store.suppression.counts(),

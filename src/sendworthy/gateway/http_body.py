@@ -30,13 +30,15 @@ class TooSlow(SendworthyError):
 class Bounds:
     """Bytes of one body and of all that are being read or handled; seconds between two pieces and for all of a body.
 
-    A request that is alone is read however large it is, up to its own bound.
+    A request that is alone is read however large it is, up to its own bound. One that has come for longer than
+    `idle_seconds` must have brought `slowest_bytes_per_second` since then: it holds room that others need.
     """
 
     most_bytes: int = MOST_BODY_BYTES
     most_bytes_at_once: int = 192 * 1024 * 1024
     idle_seconds: float = 20.0
     body_seconds: float = 300.0
+    slowest_bytes_per_second: float = 16 * 1024
 
 
 class Bodies:
@@ -104,6 +106,7 @@ class Room:
         more = True
         clock, bounds = asyncio.get_running_loop().time, self._bodies.bounds
         end = clock() + bounds.body_seconds
+        due_from = clock() + bounds.idle_seconds
         async with asyncio.timeout_at(end) as timeout:
             while more:
                 timeout.reschedule(min(end, clock() + bounds.idle_seconds))
@@ -115,4 +118,6 @@ class Room:
                 if size > self.held:
                     self._take(size - self.held)
                 more = event.get("more_body", False)
+                if more and size < (clock() - due_from) * bounds.slowest_bytes_per_second:
+                    raise TimeoutError
         return b"".join(chunks)

@@ -32,6 +32,7 @@ from sendworthy.gateway.ses_v1 import SesV1
 from sendworthy.gateway.ses_v2 import SesV2
 from sendworthy.pacing import governor
 from sendworthy.pacing.governor import Policy
+from sendworthy.pacing.today import PolicyNow, always
 from sendworthy.store.store import Store
 from sendworthy.store.values import Lane
 from sendworthy.wire.errors import WireError
@@ -165,7 +166,7 @@ class Watched:
     lane: Lane
     now: Callable[[], datetime]
     meter: Meter
-    policy: Policy
+    policy: PolicyNow
     draining: Callable[[], bool]
     more_metrics: Callable[[], Awaitable[Sequence[str]]] | None = None
 
@@ -192,7 +193,7 @@ class Watched:
             lines += metrics.account_lines(state, held)
             lines += metrics.delivery_lines(await self.store.counts(self.now() - timedelta(days=1)))
             lines += metrics.pause_lines(await self.store.pauses())
-            lines += metrics.waiting_lines(await self.store.waiting(self.lane, policy=self.policy))
+            lines += metrics.waiting_lines(await self.store.waiting(self.lane, policy=await self.policy()))
             lines += await self.more_metrics() if self.more_metrics else ()
         except StoreUnavailable:
             up = 0
@@ -218,7 +219,7 @@ def app(
     reception: Reception | None = None,
     bounds: Bounds | None = None,
     regions: Collection[str] = (),
-    policy: Policy | None = None,
+    policy: PolicyNow | None = None,
     draining: Callable[[], bool] = lambda: False,
     console: ASGIApp | None = None,
     more_metrics: Callable[[], Awaitable[Sequence[str]]] | None = None,
@@ -247,7 +248,7 @@ def app(
         lane=lane,
         now=now,
         meter=meter,
-        policy=policy or Policy(),
+        policy=policy or always(Policy()),
         draining=draining,
         more_metrics=more_metrics,
     )

@@ -29,15 +29,17 @@ _MOST_UNREAD = 256 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpLimits:
-    """Connections at once, of all and of one address; seconds without a byte, and for one message in all.
+    """Connections at once, of all and of one address; seconds for a command, or between two pieces of a message.
 
-    `most_bytes_at_once` bounds what all sessions hold of messages that are still coming in.
+    A message has `message_seconds` in all, and a client `sign_in_seconds` until it has signed in. `most_bytes_at_once`
+    bounds what all sessions hold of messages that are still coming in.
     """
 
     connections: int = 500
     connections_of_one: int = 100
     idle_seconds: float = 300.0
     message_seconds: float = 600.0
+    sign_in_seconds: float = 120.0
     most_bytes_at_once: int = 192 * 1024 * 1024
 
 
@@ -193,6 +195,7 @@ class _Connection(asyncio.Protocol):
         self._drained.set()
         self._idle = True
         self._message_until: float | None = None
+        self._began = self._since = 0.0
         self.task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -241,6 +244,8 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     async def _serve(self, session: Session[Key]) -> None:
+        clock = asyncio.get_running_loop().time
+        self._began = self._since = clock()
         try:
             while self._transport is not None:
                 self._more.clear()
@@ -252,6 +257,7 @@ class _Connection(asyncio.Protocol):
                 await self._take(session, step)
                 await self._drained.wait()
                 self._idle = True
+                self._since = clock()
                 if self._door.closing:
                     self.leave_when_idle()
         except Exception as error:  # noqa: BLE001 - one client must not take the others along; no address is logged
@@ -268,9 +274,14 @@ class _Connection(asyncio.Protocol):
             self._message_until = None
         elif self._message_until is None:
             self._message_until = now + limits.message_seconds
-        until = now + limits.idle_seconds
+        # The time for a command is not prolonged by each of its bytes, or one could be drawn out for ever.
+        until = self._since + limits.idle_seconds
+        if self._message_until is not None:
+            until = min(now + limits.idle_seconds, self._message_until)
+        elif not session.signed_in:
+            until = min(until, self._began + limits.sign_in_seconds)
         try:
-            async with asyncio.timeout_at(until if self._message_until is None else min(until, self._message_until)):
+            async with asyncio.timeout_at(until):
                 await self._more.wait()
         except TimeoutError:
             self._say("451 4.4.2 Timeout waiting for data from client.")

@@ -119,6 +119,11 @@ class Session(Generic[Who]):
         """Whether a message is coming in."""
         return self._reading is _Reading.DATA
 
+    @property
+    def signed_in(self) -> bool:
+        """Whether it is known whose mail this is."""
+        return self._who is not None
+
     def feed(self, data: bytes) -> None:
         """Take bytes as they come."""
         self._buffer += data

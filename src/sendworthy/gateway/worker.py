@@ -13,9 +13,10 @@ from sendworthy.errors import StoreUnavailable
 from sendworthy.gateway.outcome import Retry, answered, closed_sets, learn
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy, Reason
+from sendworthy.pacing.today import PolicyNow, always
 from sendworthy.store.faults import Fault, no_fault
 from sendworthy.store.store import Store
-from sendworthy.store.values import Answered, Batch, Claim, Lane, Outgoing, PauseScope
+from sendworthy.store.values import Answered, Batch, Claim, Instead, Lane, Outgoing, PauseScope
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -92,7 +93,8 @@ class _Flying:
 class Worker:
     """One worker on one lane. `sender` must give up on a call well before the lease ends.
 
-    `owner` names this worker in the leases; `random` gives numbers in [0, 1) for the jitter.
+    `owner` names this worker in the leases; `random` gives numbers in [0, 1) for the jitter. `instead` says that
+    `sender` is another way than SES, and when it may be used.
     """
 
     def __init__(
@@ -106,9 +108,11 @@ class Worker:
         sleep: Sleep,
         random: Callable[[], float],
         policy: Policy | None = None,
+        policy_now: PolicyNow | None = None,
         retry: Retry | None = None,
         limits: Limits | None = None,
         fault: Fault = no_fault,
+        instead: Instead | None = None,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -118,9 +122,11 @@ class Worker:
         self._sleep = sleep
         self._random = random
         self._policy = policy or Policy()
+        self._policy_now = policy_now or always(self._policy)
         self._retry = retry or Retry()
         self._limits = limits or Limits()
         self._fault = fault
+        self._instead = instead
         self._flying = _Flying()
         self._unanswered = 0
         self._poll_seconds = self._limits.shared_poll_seconds if store.shared else self._limits.poll_seconds
@@ -184,7 +190,8 @@ class Worker:
             owner=self._owner,
             limit=limit,
             lease_seconds=limits.lease_seconds,
-            policy=self._policy,
+            policy=await self._policy_now(),
+            instead=self._instead,
         )
         batch = await self._store.claim(asked)
         self._flying.take_off(batch.outgoing)
@@ -192,10 +199,22 @@ class Worker:
 
     async def _deliver(self, outgoing: tuple[Outgoing, ...]) -> list[Status]:
         """Send a batch; answers are kept as they come, those that come together in one transaction."""
-        flights = {asyncio.create_task(self._send(out)) for out in outgoing}
+        landed: list[asyncio.Task[tuple[Outgoing, Answer]]] = []
+        landing = asyncio.Event()
+
+        def land(task: asyncio.Task[tuple[Outgoing, Answer]]) -> None:
+            landed.append(task)
+            landing.set()
+
+        flights = [asyncio.create_task(self._send(out)) for out in outgoing]
+        for task in flights:
+            task.add_done_callback(land)
         statuses: list[Status] = []
-        while flights:
-            done, flights = await asyncio.wait(flights, return_when=asyncio.FIRST_COMPLETED)
+        while len(statuses) < len(flights):
+            await landing.wait()
+            landing.clear()
+            done = landed.copy()
+            landed.clear()
             now = self._now()
             pairs = [task.result() for task in done]
             answers = [answered(*pair, now=now, retry=self._retry, random=self._random) for pair in pairs]

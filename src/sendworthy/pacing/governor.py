@@ -16,6 +16,7 @@ UNLIMITED = -1.0
 """Max24HourSend of an account without a daily quota (GetAccount)."""
 
 DAY_SECONDS = 86_400
+HOUR_SECONDS = 3_600
 MINUTE_SECONDS = 60
 
 
@@ -32,6 +33,37 @@ class Quota:
     read_at: float
 
 
+class Reason(StrEnum):
+    """Why fewer permits were granted than were wanted; empty when all were."""
+
+    NONE = ""
+    RATE = "rate"
+    DAY = "day"
+    RAMP = "ramp"
+    RAMP_HOUR = "ramp_hour"
+    RAMP_HELD = "ramp_held"
+    RESERVED = "reserved"
+    PAUSED = "paused"
+    KEY_RATE = "key_rate"
+    KEY_DAY = "key_day"
+    BREAKER = "breaker"
+    UNKNOWN_QUOTA = "unknown_quota"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How bulk mail is spread over the day: `hour` recipients (of any mail) in any 60 minutes, and it waits.
+
+    It goes from `opens` until `closes`, and again from `opens_next`; `reason` is why it waits otherwise.
+    """
+
+    hour: float
+    opens: float
+    closes: float
+    opens_next: float
+    reason: Reason = Reason.RAMP_HOUR
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Our own caution.
@@ -42,7 +74,8 @@ class Policy:
     itself, at most once in `narrow_seconds` and never below `narrowest`; it widens by `widen_per_second`. A day that
     SES says is full is asked again after `day_retry_seconds` [D23: "wait up to 10 minutes"]; after a systemic refusal
     nothing is sent for `breaker_seconds`, then one message tries. `ramp_24_hour` is how many recipients any 24 hours
-    may hold while the account warms up, None when it need not.
+    may hold while the account warms up, None when it need not; that changes at `ramp_until`. `bulk` spreads what is not
+    urgent over the day, None when it need not be.
     """
 
     burst_seconds: float = 0.05
@@ -54,6 +87,8 @@ class Policy:
     day_retry_seconds: float = 600.0
     breaker_seconds: float = 60.0
     ramp_24_hour: float | None = None
+    ramp_until: float = inf
+    bulk: Spread | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +113,19 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """Our own minute buckets that may reach into the last 24 hours: their sum, and the start of the oldest in use."""
+    """Our own minute buckets that may reach into the last 24 hours: their sum, and the start of the oldest in use.
+
+    `hour` and `oldest_of_hour` are the same of the last 60 minutes.
+    """
 
     sent: int = 0
     oldest: float | None = None
+    hour: int = 0
+    oldest_of_hour: float | None = None
 
-
-class Reason(StrEnum):
-    """Why fewer permits were granted than were wanted; empty when all were."""
-
-    NONE = ""
-    RATE = "rate"
-    DAY = "day"
-    RAMP = "ramp"
-    RESERVED = "reserved"
-    PAUSED = "paused"
-    KEY_RATE = "key_rate"
-    KEY_DAY = "key_day"
-    BREAKER = "breaker"
-    UNKNOWN_QUOTA = "unknown_quota"
+    def plus(self, granted: int) -> Day:
+        """Give the day with so many more of this minute."""
+        return replace(self, sent=self.sent + granted, hour=self.hour + granted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +146,11 @@ def day_start(now: float) -> float:
     return now - DAY_SECONDS - MINUTE_SECONDS
 
 
+def hour_start(now: float) -> float:
+    """Give the start of the oldest minute that may reach into the 60 minutes before `now`."""
+    return now - HOUR_SECONDS - MINUTE_SECONDS
+
+
 def take(state: State, wanted: int, now: float, *, day: Day, policy: Policy, urgent: bool = False) -> Taken:
     """Grant up to `wanted` permits (recipients) at `now`. `urgent` mail may use the reserve of the day."""
     quota = state.quota
@@ -132,12 +166,13 @@ def take(state: State, wanted: int, now: float, *, day: Day, policy: Policy, urg
         wanted = min(wanted, 1)
     left = day_left(state, now, day=day, policy=policy, urgent=urgent)
     if left < 1:
-        whole = day_left(state, now, day=day, policy=policy, urgent=True)
-        reason = Reason.DAY if whole < 1 else Reason.RESERVED
-        unramped = replace(policy, ramp_24_hour=None)
-        if reason is Reason.DAY and day_left(state, now, day=day, policy=unramped, urgent=True) >= 1:
-            reason = Reason.RAMP
+        reason = _why_full(state, now, day, policy, urgent=urgent)
         return Taken(state=state, granted=0, wait_seconds=_day_wait(state, now, day, policy), reason=reason)
+    if policy.bulk is not None and not urgent:
+        room, wait = hour_left(policy.bulk, now, day=day)
+        if room < 1:
+            return Taken(state=state, granted=0, wait_seconds=wait, reason=policy.bulk.reason)
+        left = min(left, room)
     rate = rate_now(state, now, policy)
     if rate <= 0:
         return Taken(state=state, granted=0, wait_seconds=policy.breaker_seconds, reason=Reason.PAUSED)
@@ -168,6 +203,42 @@ def day_left(state: State, now: float, *, day: Day, policy: Policy, urgent: bool
     told = state.quota.sent_last_24_hours + (state.granted - state.granted_at_reading)
     reserve = 0.0 if urgent else limit * policy.reserve
     return limit - reserve - max(told, day.sent)
+
+
+def hour_left(spread: Spread, now: float, *, day: Day) -> tuple[float, float]:
+    """Say how many bulk recipients may go by the hour's share, and the seconds until more may when none may now."""
+    if now < spread.opens:
+        return 0.0, spread.opens - now
+    if now >= spread.closes:
+        return 0.0, max(1.0, spread.opens_next - now)
+    leaves = now if day.oldest_of_hour is None else day.oldest_of_hour + HOUR_SECONDS + MINUTE_SECONDS
+    if leaves >= spread.closes:
+        leaves = spread.opens_next
+    return spread.hour - day.hour, max(1.0, leaves - now)
+
+
+def expected_wait(taken: Taken, now: float, *, day: Day, policy: Policy, urgent: bool) -> float:
+    """Say for people in how many seconds mail that waits for `taken.reason` should go.
+
+    A worker asks again sooner (`wait_seconds`), in case the account's quota has grown.
+    """
+    state = taken.state
+    if taken.reason not in {Reason.DAY, Reason.RAMP, Reason.RESERVED} or now < state.day_blocked_until:
+        return taken.wait_seconds
+    at = now + taken.wait_seconds if day.oldest is None else day.oldest + DAY_SECONDS + MINUTE_SECONDS
+    if taken.reason is Reason.RAMP:
+        at = min(at, policy.ramp_until)
+    if policy.bulk is not None and not urgent:
+        opens = policy.bulk.opens if at < policy.bulk.closes else policy.bulk.opens_next
+        at = max(at, opens)
+    return max(1.0, at - now)
+
+
+def _why_full(state: State, now: float, day: Day, policy: Policy, *, urgent: bool) -> Reason:
+    """Say which limit of the day is used up."""
+    if day_left(state, now, day=day, policy=replace(policy, ramp_24_hour=None), urgent=urgent) >= 1:
+        return Reason.RAMP
+    return Reason.DAY if day_left(state, now, day=day, policy=policy, urgent=True) < 1 else Reason.RESERVED
 
 
 def _day_wait(state: State, now: float, day: Day, policy: Policy) -> float:
@@ -222,6 +293,37 @@ def read(state: State | None, quota: Quota, *, granted_when_asked: int) -> State
     if fresh.breaker == Reason.PAUSED and quota.sending_enabled and quota.enforcement != "SHUTDOWN":
         fresh = mended(fresh)
     return fresh
+
+
+_NO = frozenset({"paused", "denied", "sandboxed"})
+_OUTAGE = frozenset({"unavailable", "unanswered"})
+"""Words of the breaker: SES says no to the whole account, and SES says nothing."""
+
+
+def refused(state: State, *, outages: bool) -> str:
+    """Say in a word why SES takes no mail of the whole account, or (`outages`) cannot be reached; empty otherwise.
+
+    A full day, the rate and the ramp are none of these: they are limits to keep. `sandboxed` is no to those recipients
+    only that are not verified. A breaker counts until SES has taken a message again.
+    """
+    if not state.quota.sending_enabled or state.quota.enforcement == "SHUTDOWN":
+        return Reason.PAUSED.value
+    if state.breaker in _NO or (outages and state.breaker in _OUTAGE):
+        return state.breaker
+    return "" if state.quota.production else SANDBOXED
+
+
+SANDBOXED = "sandboxed"
+"""The word for an account without production access."""
+
+
+def probing(state: State, now: float) -> bool:
+    """Say whether it is time for one message to try whether SES takes mail again.
+
+    Never while the account itself says that it does not send: only GetAccount can end that.
+    """
+    open_ = state.quota.sending_enabled and state.quota.enforcement != "SHUTDOWN"
+    return open_ and bool(state.breaker) and now >= state.breaker_until
 
 
 def held(state: State, now: float) -> str:

@@ -14,7 +14,9 @@ import msgspec
 from sendworthy.compliance.unsubscribe import TOPIC_TAG
 from sendworthy.mail.status import Status
 from sendworthy.store import queues, recording
+from sendworthy.store.barred import tell_suppressed
 from sendworthy.store.columns import micros
+from sendworthy.store.heard import ForwardTo
 from sendworthy.store.statement import Own, statement
 from sendworthy.store.values import ACCOUNT_SCOPE, Accepted, NewMessage, sender_scope
 
@@ -42,8 +44,13 @@ INSERT INTO deliveries (id, message_id, recipient, recipient_key, stream, rank, 
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)""")
 
 
-def accept(own: Own, messages: Sequence[NewMessage], now: datetime) -> tuple[Accepted, ...]:
-    """Keep messages and their deliveries; a repeat of the same call gives the first one's id and keeps nothing."""
+def accept(
+    own: Own, messages: Sequence[NewMessage], now: datetime, targets: Sequence[ForwardTo] = ()
+) -> tuple[Accepted, ...]:
+    """Keep messages and their deliveries; a repeat of the same call gives the first one's id and keeps nothing.
+
+    `targets` hear of the recipients that get nothing, as SES would tell them.
+    """
     at = micros(now)
     answers: list[Accepted] = []
     fresh: list[NewMessage] = []
@@ -65,7 +72,7 @@ def accept(own: Own, messages: Sequence[NewMessage], now: datetime) -> tuple[Acc
             bool(reasons.get(one.key, message.stream, topic, message.mail_from)) for one in message.deliveries
         )
         answers.append(Accepted(message_id=message.id, suppressed=held_back))
-    _keep(own, fresh, reasons, at)
+    tell_suppressed(own, _keep(own, fresh, reasons, at), now, targets)
     return tuple(answers)
 
 
@@ -113,8 +120,9 @@ def _known_call(own: Own, token: tuple[str, str], now: datetime) -> tuple[str, s
     return str(row[0]), str(row[1])
 
 
-def _keep(own: Own, messages: Sequence[NewMessage], reasons: Reasons, at: int) -> None:
-    rows, pieces, deliveries, ledger = [], [], [], []
+def _keep(own: Own, messages: Sequence[NewMessage], reasons: Reasons, at: int) -> list[tuple[str, str, str, str]]:
+    """Write the rows; give the suppressed deliveries, as `tell_suppressed` takes them."""
+    rows, pieces, deliveries, ledger, barred = [], [], [], [], []
     for message in messages:
         chunks = _chunks(message)
         pieces += [(message.id, n, chunk) for n, chunk in enumerate(chunks)]
@@ -124,7 +132,10 @@ def _keep(own: Own, messages: Sequence[NewMessage], reasons: Reasons, at: int) -
         expires = micros(message.expires_at) if message.expires_at else None
         for one in message.deliveries:
             reason = reasons.get(one.key, message.stream, message.tags.get(TOPIC_TAG, ""), message.mail_from)
-            status = Status.SUPPRESSED if reason else Status.ACCEPTED
+            status = Status.ACCEPTED
+            if reason:
+                status = Status.SUPPRESSED
+                barred.append((one.id, message.id, one.recipient, reason))
             end = (status, reason, None if reason else due, expires, at, at)
             deliveries.append((one.id, message.id, one.recipient, one.key, *place, *end))
             ledger.append((one.id, at, "", status, f"suppressed: {reason}" if reason else "accepted"))
@@ -133,6 +144,7 @@ def _keep(own: Own, messages: Sequence[NewMessage], reasons: Reasons, at: int) -
         own.run(_INSERT_CHUNK, *piece)
     own.many(_INSERT_DELIVERY, deliveries)
     own.many(recording.INSERT_LEDGER, ledger)
+    return barred
 
 
 def _message_row(message: NewMessage, at: int, chunks: int) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from sendworthy.mail.address import SIMULATOR_DOMAIN
 from sendworthy.store import schema
+from sendworthy.store.barred import SOURCE
 from sendworthy.store.columns import instant, micros
 from sendworthy.store.engine import Engine
 from sendworthy.store.statement import Own, Statement, own, statement
@@ -29,7 +30,7 @@ class Rule(StrEnum):
     DELIVERIES = "deliveries"
     """An accepted message has at least one delivery."""
     WITNESS = "witness"
-    """What counts as taken by SES has SES's MessageId, or an event of SES."""
+    """What counts as taken has SES's MessageId, an event of SES, or the word of the relay that took it."""
     DUE = "due"
     """What waits has a time, and what has ended has none."""
 
@@ -53,6 +54,7 @@ AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.message_id = m.id) ORDER BY m
 SELECT d.id FROM messages m JOIN deliveries d ON d.message_id = m.id
 WHERE m.accepted_at >= ? AND d.status IN ('sent', 'soft_bounced', 'delivered', 'bounced', 'complained')
 AND d.ses_message_id IS NULL AND NOT EXISTS (SELECT 1 FROM events e WHERE e.delivery_id = d.id)
+AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = d.id AND a.kind = 'sent' AND a.code = 'relay')
 ORDER BY d.id LIMIT ?"""),
     Rule.DUE: statement("""
 SELECT d.id FROM messages m JOIN deliveries d ON d.message_id = m.id
@@ -65,6 +67,7 @@ _UNFINISHED = statement("""
 SELECT d.id, d.message_id, d.recipient, d.status, d.changed_at FROM messages m
 JOIN deliveries d ON d.message_id = m.id
 WHERE m.accepted_at >= ? AND d.status IN ('sent', 'uncertain') AND d.changed_at < ?
+AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = d.id AND a.kind = 'sent' AND a.code = 'relay')
 ORDER BY d.changed_at, d.id LIMIT ?""")
 
 _HANDED_OVER = statement("""
@@ -74,7 +77,8 @@ WHERE m.accepted_at >= ? AND a.answered_at >= ? AND a.ses_message_id <> '' GROUP
 
 _TOLD = statement("""
 SELECT e.occurred_at / 86400000000, e.kind, CASE WHEN lower(e.recipient) LIKE ? THEN 1 ELSE 0 END, count(*)
-FROM events e WHERE e.received_at >= ? AND e.occurred_at >= ? GROUP BY 1, 2, 3""")
+FROM events e WHERE e.received_at >= ? AND e.occurred_at >= ? AND e.source <> ?
+GROUP BY 1, 2, 3""")
 
 _IN_DOUBT = statement("""
 SELECT d.changed_at / 86400000000, count(*) FROM deliveries d
@@ -204,7 +208,7 @@ def _days(mine: Own, first: datetime) -> dict[date, Day]:
     for number, simulated, count in mine.all(_HANDED_OVER, simulator, accepted, at):
         sent[_date(number), int(simulated)] = int(count)
     told: dict[tuple[date, int], dict[str, int]] = {}
-    for number, kind, simulated, count in mine.all(_TOLD, simulator, at, at):
+    for number, kind, simulated, count in mine.all(_TOLD, simulator, at, at, SOURCE):
         told.setdefault((_date(number), int(simulated)), {})[str(kind)] = int(count)
     doubt = {_date(number): int(count) for number, count in mine.all(_IN_DOUBT, at)}
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,7 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from sendworthy.store import listing, schema
+from sendworthy.store.alerting import Alert
+from sendworthy.store.alerts import see
 from sendworthy.store.engine import Engine
+from sendworthy.store.statement import own
 from sendworthy.store.values import Counts, StoredTemplate
 
 _templates = schema.templates.c
@@ -19,8 +22,9 @@ _templates = schema.templates.c
 class Doors:
     """What the doors remember, beside messages. Every method that writes returns after the commit."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._engine = engine
+        self._now = now
 
     async def put_template(self, template: StoredTemplate, *, replace: bool) -> bool:
         """Keep a new template, or the new content of one that exists; False when it exists, or does not."""
@@ -38,9 +42,18 @@ class Doors:
         """Delete a template; say whether there was one."""
         return await self._engine.write("template", partial(delete_template, name=name))
 
-    async def slow_key(self, access_key_id: str, share: float | None) -> None:
-        """Narrow a key to a share of the rate (None: no longer), whatever share it has of its own."""
-        await self._engine.write("slow", partial(slow_key, access_key_id=access_key_id, share=share))
+    async def slow_key(self, access_key_id: str, share: float | None, *, alert: Alert | None = None) -> None:
+        """Narrow a key to a share of the rate (None: no longer), whatever share it has of its own.
+
+        With `alert` people are told of it, in the same transaction.
+        """
+        now = self._now()
+
+        def work(connection: Connection) -> None:
+            slow_key(connection, access_key_id, share)
+            see(own(connection), (alert,) if alert else (), now)
+
+        await self._engine.write("slow", work)
 
     async def key_counts(self, since: datetime, *, access_key_id: str | None = None) -> dict[str, Counts]:
         """Count deliveries by key (of one, if given), stream and status, of messages accepted since an instant."""

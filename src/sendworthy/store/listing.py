@@ -15,6 +15,7 @@ from sendworthy.mail.status import Status
 from sendworthy.store import schema
 from sendworthy.store.bodies import joined
 from sendworthy.store.columns import micros
+from sendworthy.store.outgoing import BY_RELAY
 from sendworthy.store.statement import own
 from sendworthy.store.values import Counts, Moment, StoredDelivery, StoredMessage
 
@@ -123,7 +124,7 @@ class _Order:
         self._last = 0
         for row in changes:
             self._last = row.id
-            self._lines[row.delivery_id, row.at, row.cause] = row.id
+            self._lines[row.delivery_id, row.at, row.cause.removesuffix(BY_RELAY)] = row.id
 
     def of_change(self, row: Row[Any]) -> _Place:
         return row.at, row.id, 0

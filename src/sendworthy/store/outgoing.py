@@ -9,23 +9,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sendworthy.audit.profile import Stream
 from sendworthy.mail.status import Status, after_answer
 from sendworthy.pacing import governor
-from sendworthy.pacing.governor import Day, Reason, State, Taken
+from sendworthy.pacing.governor import Reason, State, Taken
 from sendworthy.store import bodies, permits, queues, shares
 from sendworthy.store.accepting import suppressed_reasons, topics
+from sendworthy.store.barred import tell_suppressed
 from sendworthy.store.columns import instant, micros
 from sendworthy.store.faults import Fault
 from sendworthy.store.heard import ForwardTo
 from sendworthy.store.queues import Queue
 from sendworthy.store.recording import INSERT_LEDGER, apply_early
 from sendworthy.store.statement import Own, statement
-from sendworthy.store.values import Answered, Batch, Claim, Lane, Outgoing
+from sendworthy.store.values import Answered, Batch, Claim, Instead, Lane, Outgoing
 
 LOST_LEASES = statement("""
 SELECT d.id, d.status, d.tries FROM deliveries d
@@ -67,6 +68,12 @@ _RELEASE = statement("UPDATE deliveries SET due_at = ? WHERE due_at > ? AND stat
 
 _UNKNOWN_QUOTA_SECONDS = 5.0
 
+SES_TAKES_MAIL = "ses_takes_mail"
+"""Why nothing was claimed for another way out."""
+
+BY_RELAY = " by relay"
+"""Behind the number of an attempt in the ledger, before the wire: it did not go to SES."""
+
 _LONGEST_LEASE = timedelta(hours=1)
 """A lease that ends later was given before the clock was set back, and says nothing any more."""
 
@@ -83,20 +90,33 @@ class _Pass:
     at: int
     now: float
     served: dict[int, str]
-    suppressed: int = 0
+    barred: list[tuple[str, str, str, str]] = field(default_factory=list)
     expired: int = 0
+    instead_after: int | None = None
 
 
-def claim(own: Own, asked: Claim, now: datetime, fault: Fault, served: dict[int, str]) -> Batch:
+def claim(
+    own: Own,
+    asked: Claim,
+    now: datetime,
+    fault: Fault,
+    served: dict[int, str],
+    targets: Sequence[ForwardTo] = (),
+) -> Batch:
     """Claim what is due and allowed, urgent mail first and the queues of a rank in turn; see Batch for what comes.
 
-    `served` is the caller's memory of whose turn it was last.
+    `served` is the caller's memory of whose turn it was last; `targets` hear of what turns out to be suppressed.
     """
     this = _Pass(own, asked, micros(now), now.timestamp(), served)
     every = queues.waiting(own, max(served.items(), default=None))
     pauses = shares.pauses(own, this.at) if every else ()
     free = [one for one in every if not shares.paused(one, pauses)]
     due = [one for one in free if one.first_due <= this.at]
+    if asked.instead is not None:
+        this.instead_after = _instead_after(this, asked.instead)
+        if this.instead_after is None:
+            return Batch(reason=SES_TAKES_MAIL)
+        due = free = [one for one in free if one.stream in asked.instead.streams]
     if not due:
         return _idle(this, free, held_back=len(free) < len(every), until=[one.until for one in pauses])
     state = permits.lock(own, asked.lane)
@@ -104,10 +124,11 @@ def claim(own: Own, asked: Claim, now: datetime, fault: Fault, served: dict[int,
         return Batch(wait_seconds=_UNKNOWN_QUOTA_SECONDS, reason=Reason.UNKNOWN_QUOTA)
     limits = shares.load(own, {one.access_key_id for one in due}, state, this.now, asked.policy)
     rows, taken = _take(this, state, due, limits)
+    tell_suppressed(own, this.barred, now, targets)
     fault("claim.permits_taken")
     outgoing = _start(this, rows, now)
     fault("claim.attempts_recorded")
-    ended = {"suppressed": this.suppressed, "expired": this.expired}
+    ended = {"suppressed": len(this.barred), "expired": this.expired}
     if outgoing or any(ended.values()) or taken.reason:
         wait = taken.wait_seconds if taken.reason else 0.0
         return Batch(outgoing=outgoing, wait_seconds=wait, reason=taken.reason, **ended)
@@ -117,6 +138,19 @@ def claim(own: Own, asked: Claim, now: datetime, fault: Fault, served: dict[int,
         return Batch(wait_seconds=0.05, reason=Reason.RATE)
     later = [(one.first_due - this.at) / 1_000_000 for one in free if one.first_due > this.at]
     return Batch(wait_seconds=min([slow.wait_seconds, *later]), reason=slow.reason)
+
+
+def _instead_after(this: _Pass, instead: Instead) -> int | None:
+    """Say after which instant due mail may go by another way than SES; None when none may, since SES takes it.
+
+    In the sandbox SES is asked first about everything, so that what is put off is all there is. When one message is to
+    try whether SES takes mail again, no other way may take it from SES.
+    """
+    state = permits.load(this.own, instead.lane)
+    why = governor.refused(state, outages=instead.outages) if state else ""
+    if state is None or not why or governor.probing(state, this.now):
+        return None
+    return this.at if why == governor.SANDBOXED else 0
 
 
 def _take(this: _Pass, state: State, due: list[Queue], limits: shares.Shares) -> tuple[list[Sequence[Any]], Taken]:
@@ -141,7 +175,7 @@ def _take(this: _Pass, state: State, due: list[Queue], limits: shares.Shares) ->
             taken = replace(taken, wait_seconds=could.wait_seconds or taken.wait_seconds)
         rows += found[: taken.granted]
         state, granted, left = taken.state, granted + taken.granted, left - taken.granted
-        today = Day(sent=today.sent + taken.granted, oldest=today.oldest)
+        today = today.plus(taken.granted)
     permits.grant(this.own, asked.lane, before, state, granted, this.now)
     this.served.update({row[8]: row[13] for row in rows})
     for key, count in Counter(row[12] for row in rows).items():
@@ -158,6 +192,7 @@ def _pick(this: _Pass, due: list[Queue], most: int, limits: shares.Shares) -> li
         this.at,
         allowed=lambda queue: limits.allowed(queue.access_key_id, most).granted,
         served=this.served,
+        instead_after=this.instead_after,
     )
     reasons = suppressed_reasons(this.own, {row[3] for row in picked})
     about = topics(this.own, {row[1] for row in picked if reasons.need_topic(row[3])})
@@ -165,7 +200,7 @@ def _pick(this: _Pass, due: list[Queue], most: int, limits: shares.Shares) -> li
     weight: dict[str, int] = {}
     for row in picked:
         if reason := reasons.get(row[3], row[4], about.get(row[1], ""), row[14]):
-            this.suppressed += 1
+            this.barred.append((row[0], row[1], row[2], reason))
             _end(this, row, Status.SUPPRESSED, reason, f"suppressed: {reason}")
         elif row[9] is not None and row[9] <= this.at:
             this.expired += 1
@@ -192,7 +227,8 @@ def _start(this: _Pass, rows: Sequence[Sequence[Any]], now: datetime) -> tuple[O
     messages = bodies.load(own, sorted({row[1] for row in rows}))
     own.many(_LEASE, [(asked.owner, until, at, row[0]) for row in rows])
     own.many(_INSERT_ATTEMPT, [(row[0], row[7] + 1, at) for row in rows])
-    own.many(INSERT_LEDGER, [(row[0], at, row[5], Status.SENDING, f"attempt {row[7] + 1}") for row in rows])
+    way = "" if asked.instead is None else BY_RELAY
+    own.many(INSERT_LEDGER, [(row[0], at, row[5], Status.SENDING, f"attempt {row[7] + 1}{way}") for row in rows])
     outgoing = []
     for delivery_id, message_id, recipient, _, stream, _, burnt, tries, rank, _, again, *_ in rows:
         body = messages[message_id]

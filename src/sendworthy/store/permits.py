@@ -31,8 +31,9 @@ ON CONFLICT (account, region) DO UPDATE SET
     breaker = excluded.breaker, breaker_until = excluded.breaker_until""")
 
 _DAY = statement("""
-SELECT CAST(sum(sent) AS BIGINT), min(minute) FROM minutes
-WHERE account = ? AND region = ? AND minute > ? AND sent > 0""")
+SELECT CAST(sum(sent) AS BIGINT), min(minute), CAST(sum(CASE WHEN minute > ? THEN sent END) AS BIGINT),
+       min(CASE WHEN minute > ? THEN minute END)
+FROM minutes WHERE account = ? AND region = ? AND minute > ? AND sent > 0""")
 _ADD = statement("""
 INSERT INTO minutes (account, region, minute, sent) VALUES (?, ?, ?, ?)
 ON CONFLICT (account, region, minute) DO UPDATE SET sent = minutes.sent + excluded.sent""")
@@ -118,8 +119,10 @@ def change(own: Own, lane: Lane, by: Callable[[State], State]) -> None:
 def day(own: Own, lane: Lane, now: float) -> Day:
     """Add up our minutes that may reach into the rolling day."""
     since = int(governor.day_start(now) // governor.MINUTE_SECONDS)
-    sent, oldest = own.one(_DAY, lane.account, lane.region, since) or (0, None)
-    return Day(sent=sent or 0, oldest=None if oldest is None else float(oldest * governor.MINUTE_SECONDS))
+    hour = int(governor.hour_start(now) // governor.MINUTE_SECONDS)
+    row = own.one(_DAY, hour, hour, lane.account, lane.region, since) or (0, None, 0, None)
+    first, first_of_hour = (None if at is None else float(at * governor.MINUTE_SECONDS) for at in (row[1], row[3]))
+    return Day(sent=row[0] or 0, oldest=first, hour=row[2] or 0, oldest_of_hour=first_of_hour)
 
 
 def grant(own: Own, lane: Lane, before: State, after: State, granted: int, now: float) -> None:

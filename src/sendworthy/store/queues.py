@@ -14,6 +14,7 @@ from math import ceil
 from typing import Any
 
 from sendworthy.audit.profile import Stream
+from sendworthy.mail.address import SIMULATOR_DOMAIN
 from sendworthy.store.statement import Own, statement
 from sendworthy.store.values import NewMessage, Priority
 
@@ -31,9 +32,11 @@ _LAST_URGENT = 20
 MOST_QUEUES = 256
 """So many queues are looked at in one claim; with more, the next claim begins where this one ended."""
 
+# Past the last instant of a queue: after (rank, queue) alone SQLite would walk through all that waits in it.
 NEXT_QUEUE = statement("""
 SELECT rank, queue, due_at, stream FROM deliveries
-WHERE due_at IS NOT NULL AND (rank, queue) > (?, ?) ORDER BY rank, queue, due_at LIMIT 1""")
+WHERE due_at IS NOT NULL AND (rank, queue, due_at) > (?, ?, 9223372036854775807)
+ORDER BY rank, queue, due_at LIMIT 1""")
 
 SELECT_DUE = statement("""
 SELECT d.id, d.message_id, d.recipient, d.recipient_key, d.stream, d.status, d.attempts, d.tries, d.rank, d.expires_at,
@@ -41,6 +44,19 @@ SELECT d.id, d.message_id, d.recipient, d.recipient_key, d.stream, d.status, d.a
 FROM deliveries d JOIN messages m ON m.id = d.message_id
 WHERE d.rank = ? AND d.queue = ? AND d.due_at <= ? AND d.due_at IS NOT NULL
 ORDER BY d.due_at, d.id LIMIT ? {skipping}""")
+
+SELECT_INSTEAD = statement("""
+SELECT d.id, d.message_id, d.recipient, d.recipient_key, d.stream, d.status, d.attempts, d.tries, d.rank, d.expires_at,
+       d.again, m.size, m.access_key_id, d.queue, m.mail_from
+FROM deliveries d JOIN messages m ON m.id = d.message_id
+WHERE d.rank = ? AND d.queue = ? AND d.due_at > ? AND d.due_at IS NOT NULL AND d.recipient_key NOT LIKE ?
+AND (d.due_at <= ? OR (d.status = 'deferred' AND d.reason IN ('paused', 'denied', 'sandboxed') AND NOT EXISTS (
+    SELECT 1 FROM attempts a WHERE a.delivery_id = d.id AND a.n = d.tries AND a.code LIKE 'relay%')))
+ORDER BY d.due_at, d.id LIMIT ? {skipping}""")
+"""What another way than SES may take of a queue: what is due after an instant, and what SES put off for the account.
+
+Never mail to SES's own mailbox simulator, and not at once again what that other way itself put off.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,16 +128,18 @@ def pick(
     *,
     allowed: Callable[[Queue], int],
     served: Mapping[int, str],
+    instead_after: int | None = None,
 ) -> list[Sequence[Any]]:
     """Pick up to `most` due rows, rank by rank; within a rank every queue gets an equal part of what is left.
 
     `allowed` bounds what one key may still have. `served` says for each rank which queue was served last, so that
-    with one permit at a time the queues still take turns.
+    with one permit at a time the queues still take turns. `instead_after` picks for another way than SES: what is due
+    after that instant, and what SES has put off for the account's sake.
     """
     picked: list[Sequence[Any]] = []
     for of_rank, members in groupby(open_queues, key=lambda one: one.rank):
         if len(picked) < most:
-            picked += _turns(own, of_rank, list(members), most - len(picked), at, allowed, served)
+            picked += _turns(own, of_rank, list(members), most - len(picked), at, allowed, served, instead_after)
     return picked
 
 
@@ -133,6 +151,7 @@ def _turns(
     at: int,
     allowed: Callable[[Queue], int],
     served: Mapping[int, str],
+    instead_after: int | None,
 ) -> list[Sequence[Any]]:
     last = served.get(of_rank, "")
     members.sort(key=lambda one: (one.name <= last, one.name))
@@ -148,7 +167,11 @@ def _turns(
             if not wanted:
                 continue
             # What this transaction has seen and not yet changed is still at the front: ask for it again and skip it.
-            rows = own.all(SELECT_DUE, of_rank, one.name, at, len(had) + wanted)[len(had) :]
+            if instead_after is None:
+                rows = own.all(SELECT_DUE, of_rank, one.name, at, len(had) + wanted)[len(had) :]
+            else:
+                asked = (of_rank, one.name, instead_after, f"%@{SIMULATOR_DOMAIN}", at, len(had) + wanted)
+                rows = own.all(SELECT_INSTEAD, *asked)[len(had) :]
             taken[one.name] = [*had, *rows]
             used[one.access_key_id] = used.get(one.access_key_id, 0) + len(rows)
             left -= len(rows)

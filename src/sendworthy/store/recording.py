@@ -55,7 +55,7 @@ _SENDER = statement("""
 SELECT m.id, m.access_key_id, k.name, m.subject, m.stream, m.configuration_set, m.tags
 FROM deliveries d JOIN messages m ON m.id = d.message_id LEFT JOIN keys k ON k.access_key_id = m.access_key_id
 WHERE d.id = ?""")
-_FORWARD = statement("""
+FORWARD = statement("""
 INSERT INTO forwards (event_id, message_id, target, created_at, due_at, attempts, error)
 VALUES (?, ?, ?, ?, ?, 0, '')""")
 
@@ -258,4 +258,4 @@ def _forward(own: Own, event: Event, delivery_id: str, now: datetime, targets: S
     at = micros(now)
     for one in wanting:
         if not one.keys or not one.keys.isdisjoint((row[1], row[2])):
-            own.run(_FORWARD, event.id, row[0], one.name, at, at)
+            own.run(FORWARD, event.id, row[0], one.name, at, at)

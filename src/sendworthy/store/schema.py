@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -23,18 +22,12 @@ from sqlalchemy import (
     true,
 )
 
+from sendworthy.store import naming, schema_alerts
 from sendworthy.store.columns import Instant, Json
+from sendworthy.store.naming import SERIAL
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER PRIMARY KEY
+metadata = naming.metadata
+alerts, notices = schema_alerts.alerts, schema_alerts.notices
 
 meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", Text, nullable=False))
 
@@ -177,7 +170,7 @@ attempts = Table(
 ledger = Table(
     "ledger",
     metadata,
-    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("delivery_id", String, ForeignKey("deliveries.id"), nullable=False),
     Column("at", Instant, nullable=False),
     Column("was", String, nullable=False),
@@ -219,7 +212,7 @@ Index("ix_events_unmatched", events.c.ses_message_id, sqlite_where=_unmatched, p
 parked = Table(
     "parked",
     metadata,
-    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("at", Instant, nullable=False),
     Column("source", String, nullable=False),
     Column("reason", String, nullable=False),
@@ -239,7 +232,7 @@ strikes = Table(
 forwards = Table(
     "forwards",
     metadata,
-    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("event_id", String, nullable=False),
     Column("message_id", String, nullable=False),
     Column("target", String, nullable=False),
@@ -316,7 +309,7 @@ hours = Table(
 quota_readings = Table(
     "quota_readings",
     metadata,
-    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("seq", SERIAL, primary_key=True, autoincrement=True),
     Column("account", String, nullable=False),
     Column("region", String, nullable=False),
     Column("at", Instant, nullable=False),
@@ -394,7 +387,7 @@ jobs = Table(
 facts = Table(
     "facts",
     metadata,
-    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("seq", SERIAL, primary_key=True, autoincrement=True),
     Column("case_id", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("at", Instant, nullable=False),
@@ -406,7 +399,7 @@ facts = Table(
 proofs = Table(
     "proofs",
     metadata,
-    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("seq", SERIAL, primary_key=True, autoincrement=True),
     Column("kind", String, nullable=False),
     Column("subject", String, nullable=False),
     Column("at", Instant, nullable=False),

@@ -22,6 +22,8 @@ _TEXTS = {
     Reason.RATE: "It goes out as fast as SES's sending rate allows.",
     Reason.DAY: "The daily quota of the SES account is used up.",
     Reason.RAMP: "The warm-up allows no more in these 24 hours.",
+    Reason.RAMP_HOUR: "The warm-up spreads bulk mail over the day.",
+    Reason.RAMP_HELD: "The warm-up holds bulk mail for a day: bounces or complaints were too many.",
     Reason.RESERVED: "What is left of the daily quota is kept for transactional mail.",
     Reason.PAUSED: "SES has paused sending for the account.",
     Reason.KEY_RATE: "The key sends as fast as its share of the rate allows.",
@@ -56,6 +58,7 @@ def waiting(own: Own, lane: Lane, policy: Policy, now: datetime, most: int) -> t
                 reason=reason,
                 text=text,
                 expected_at=expected,
+                urgent=one.urgent,
             )
         )
     return tuple(found)
@@ -81,7 +84,8 @@ def _why(
         return Reason.UNKNOWN_QUOTA.value, _TEXTS[Reason.UNKNOWN_QUOTA], None
     day = permits.day(own, lane, at)
     taken = governor.take(state, 1, at, day=day, policy=policy, urgent=queue.urgent)
-    expected = now + timedelta(seconds=taken.wait_seconds)
+    seconds = governor.expected_wait(taken, at, day=day, policy=policy, urgent=queue.urgent)
+    expected = now + timedelta(seconds=seconds)
     if taken.reason is Reason.BREAKER:
         return state.breaker, _BREAKERS.get(state.breaker, "SES refuses all mail of the account."), expected
     if taken.reason is Reason.PAUSED:  # only AWS or a person knows when

@@ -19,6 +19,7 @@ from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy, State
 from sendworthy.store import (
     accepting,
+    alerts,
     jobs,
     listing,
     outgoing,
@@ -29,12 +30,14 @@ from sendworthy.store import (
     standstill,
     upkeep,
 )
+from sendworthy.store.alerting import Alert
 from sendworthy.store.columns import micros
 from sendworthy.store.combine import Budget, Combiner
 from sendworthy.store.completeness import Completeness
 from sendworthy.store.doors import Doors
 from sendworthy.store.engine import Engine
 from sendworthy.store.faults import Fault, no_fault
+from sendworthy.store.feedback import Feedback
 from sendworthy.store.heard import Listening
 from sendworthy.store.hearing import Hearing
 from sendworthy.store.listing import Cursor
@@ -93,10 +96,12 @@ class Store:
         self.new_id = new_id
         self._listening = listening or Listening()
         self.usage = Usage(engine, self._now)
-        self.doors = Doors(engine)
+        self.doors = Doors(engine, self._now)
         self.suppression = SuppressionRecord(engine, self._now)
         self.completeness = Completeness(engine, self._now)
         self.hearing = Hearing(engine, self._now)
+        self.alerts = alerts.Alerts(engine, self._now)
+        self.feedback = Feedback(engine)
 
     def _now(self) -> datetime:
         """Give the database's time: hosts that share a rate must share a clock."""
@@ -250,8 +255,10 @@ class Store:
         return await combiner.accept(message)
 
     async def _accept(self, messages: Sequence[NewMessage]) -> tuple[Accepted, ...]:
-        now = self._now()
-        return await self._engine.write("accept", lambda connection: accepting.accept(own(connection), messages, now))
+        now, targets = self._now(), self._listening.targets
+        return await self._engine.write(
+            "accept", lambda connection: accepting.accept(own(connection), messages, now, targets)
+        )
 
     async def cancel(self, message_id: str, *, cause: str = "cancelled") -> int:
         """Call off what of a message has not gone yet; give how many deliveries. What is on the wire stays there."""
@@ -262,9 +269,9 @@ class Store:
 
     async def claim(self, asked: Claim) -> Batch:
         """Claim deliveries that are due and allowed: leased, permitted by the governor, attempts on record."""
-        now = self._now()
+        now, targets = self._now(), self._listening.targets
         return await self._engine.write(
-            "claim", lambda connection: outgoing.claim(own(connection), asked, now, self._fault, self._served)
+            "claim", lambda connection: outgoing.claim(own(connection), asked, now, self._fault, self._served, targets)
         )
 
     async def answer(self, lane: Lane, answers: Sequence[Answered], *, learnt: Callable[[State], State]) -> None:
@@ -318,12 +325,19 @@ class Store:
 
     # Pauses, and why mail waits
 
-    async def pause(self, scope: PauseScope, name: str = "", *, reason: str, until: datetime | None = None) -> None:
-        """Hold back the mail of a scope, until an instant or until `resume`. Nothing is lost: it waits."""
+    async def pause(
+        self,
+        scope: PauseScope,
+        name: str = "",
+        *,
+        reason: str,
+        until: datetime | None = None,
+        alert: Alert | None = None,
+    ) -> None:
+        """Hold back the mail of a scope, until an instant or until `resume`, and tell people: `alert`. It waits."""
         at = self._now()
         given = Pause(scope=scope, name=name, reason=reason, at=at, until=until)
-        end = None if until is None else micros(until)
-        await self._engine.write("pause", lambda connection: shares.pause(own(connection), given, micros(at), end))
+        await self._engine.write("pause", partial(alerts.pause, given=given, alert=alert, now=at))
 
     async def resume(self, scope: PauseScope, name: str = "") -> bool:
         """End a pause; say whether there was one."""

@@ -66,6 +66,11 @@ _DROP_EVENTS = statement("DELETE FROM events WHERE id {in}")
 _OLD_PARKED = statement("DELETE FROM parked WHERE at < ?")
 _OLD_FORWARDS = statement("DELETE FROM forwards WHERE created_at < ?")
 _OLD_STRIKES = statement("DELETE FROM strikes WHERE at < ?")
+_OLD_NOTICES = statement("DELETE FROM notices WHERE created_at < ? AND due_at IS NULL")
+_OLD_ALERTS = statement("""
+DELETE FROM alerts WHERE cleared_at < ? AND closed
+AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.alert_id = alerts.id)""")
+_OLD_REST = (_OLD_PARKED, _OLD_FORWARDS, _OLD_STRIKES, _OLD_NOTICES, _OLD_ALERTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,5 +142,5 @@ def drop_records(own: Own, before: datetime) -> int:
     events = [row[0] for row in own.all(_OLD_EVENTS, micros(before), BATCH)]
     if events:
         own.run(_DROP_EVENTS, events)
-    rest = sum(own.run(each, micros(before)) for each in (_OLD_PARKED, _OLD_FORWARDS, _OLD_STRIKES))
+    rest = sum(own.run(each, micros(before)) for each in _OLD_REST)
     return len(ids) + len(events) + rest

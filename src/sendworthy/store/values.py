@@ -86,6 +86,11 @@ class StoredKey:
     slow_share: float | None = None
 
 
+def key_name(key: StoredKey) -> str:
+    """Name a key for people: what it was called, and its id, since two may be called the same."""
+    return f"{key.name} ({key.access_key_id})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTemplate:
     """An e-mail template; a part that it lacks is None."""
@@ -140,6 +145,7 @@ class Waiting:
     reason: str
     text: str
     expected_at: datetime | None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +209,23 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instead:
+    """Another way out than SES: mail of `streams` alone, and only while SES takes none of the account of `lane`.
+
+    With `outages` also while SES cannot be reached or gives no answers.
+    """
+
+    lane: Lane
+    streams: frozenset[Stream]
+    outages: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """How a worker wants to claim: at most `limit` for `lease_seconds`, under `policy`.
 
     At most `bulk_limit` of them not urgent (all may be, when None), and no more than `most_bytes` of bodies, or one.
+    `instead` says that the mail will go by another way than SES; `lane` is then that way's own.
     """
 
     lane: Lane
@@ -216,6 +235,7 @@ class Claim:
     policy: Policy
     bulk_limit: int | None = None
     most_bytes: int = 64 * 1024 * 1024
+    instead: Instead | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,12 +48,16 @@ _Outcome = tuple[_Job, Any, Exception | None]
 
 
 class SqliteEngine:
-    """The Engine of `sqlite:///` urls. `exclusive` takes the file's lock for the life of this object."""
+    """The Engine of `sqlite:///` urls. `exclusive` takes the file's lock for the life of this object.
 
-    def __init__(self, path: Path, *, exclusive: bool, fault: Fault) -> None:
+    With less than `least_free_bytes` on the disk it is `crowded`.
+    """
+
+    def __init__(self, path: Path, *, exclusive: bool, fault: Fault, least_free_bytes: int = _LEAST_FREE_BYTES) -> None:
         self._path = path
         self._fault = fault
         self.exclusive = exclusive
+        self.least_free_bytes = least_free_bytes
         create(path)
         self._lock = take_lock(path) if exclusive else None
         try:
@@ -91,7 +95,7 @@ class SqliteEngine:
                 free = shutil.disk_usage(self._path.parent).free
             except OSError:
                 free = 0
-            self._crowded = "" if free >= _LEAST_FREE_BYTES else "The disk that holds the database is nearly full."
+            self._crowded = "" if free >= self.least_free_bytes else "The disk that holds the database is nearly full."
         return self._crowded
 
     async def write(self, name: str, work: Callable[[Connection], T]) -> T:

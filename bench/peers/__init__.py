@@ -1,0 +1,1 @@
+"""The programs that the gateway is measured beside, each set up, run and ended by the bench."""
