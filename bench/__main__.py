@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import audit, gateway, ingest, simulator
+from bench import audit, gateway, ingest, simulator, store_rate
 
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "audit": audit.run,
     "gateway": gateway.run,
     "ingest": ingest.run,
     "simulator": simulator.run,
+    "store-rate": store_rate.run,
 }
 
 

@@ -1,6 +1,6 @@
 """Several gateway-and-worker processes on one PostgreSQL at SES's rate: all of it is used, and it is never exceeded.
 
-`python -m bench.store_rate --rate 1000 --processes 3 --seconds 20`. The SES at the other end is a stub that counts each
+`python -m bench store-rate --rate 1000 --processes 3 --seconds 20`. The SES at the other end is a stub that counts each
 call and throttles, as SES does, what exceeds the rate and the allowed burst in any second.
 """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,20 @@ from bench.peers import celery, postfix
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 
-def test_postfix_relays_what_either_sender_brings_and_is_gone_afterwards(tmp_path: Path) -> None:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that Postfix's own user may go through, as it may not through pytest's."""
+    with tempfile.TemporaryDirectory(prefix="sendworthy-", ignore_cleanup_errors=True) as name:
+        os.chmod(name, 0o755)  # noqa: PTH101, S103 - that is what it is for
+        yield Path(name).resolve()
+
+
+def test_postfix_relays_what_either_sender_brings_and_is_gone_afterwards(open_folder: Path) -> None:
     assert postfix.lacking() == ""
-    for each in (tmp_path, *tmp_path.parents[:2]):
-        os.chmod(each, 0o755)  # noqa: PTH101, S103 - Postfix's own user goes through pytest's folders
-    with postfix.relay(tmp_path / "postfix") as relay:
+    with postfix.relay(open_folder / "postfix") as relay:
         by_source = relay.by_smtp_source(count=60, size=2_000, lines=4)
         by_ours = relay.by_our_sender(first=0, count=60, size=2_000, lines=4)
-        spool = tmp_path / "postfix" / "spool"
+        spool = open_folder / "postfix" / "spool"
         queued = [one for name in ("incoming", "active", "deferred") for one in (spool / name).rglob("*")]
         assert not [one for one in queued if one.is_file()]
     for passed in (by_source, by_ours):

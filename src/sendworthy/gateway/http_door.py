@@ -6,6 +6,7 @@ them are signed with gateway keys. /healthz, /readyz and /metrics are open to wh
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +39,7 @@ from sendworthy.store.values import Lane
 from sendworthy.wire.errors import WireError
 from sendworthy.wire.http import Request, Response
 from sendworthy.wire.service import Call, Service
-from sendworthy.wire.sigv4 import read_scope, verify
+from sendworthy.wire.sigv4 import read_scope, signing_key, verify
 
 _LOG = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Door:
         self._meter = meter
         self._bodies = Bodies(bounds)
         self._regions = frozenset(regions)
+        self._derived = functools.lru_cache(maxsize=256)(signing_key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -149,7 +151,9 @@ class Door:
             raise WireError("InvalidSignatureException", f"Credential should be scoped to a valid region: {ours}.", 403)
         key = await self._keys.find(scope.access_key_id)
         try:
-            verify(request, secret=(key or NOBODY).secret, now=self._wall())
+            secret = (key or NOBODY).secret
+            derived = self._derived(secret, scope.date, scope.region, scope.service)
+            verify(request, secret=secret, now=self._wall(), key=derived)
         except WireError:
             if key is not None:
                 raise
