@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sendworthy.clients.denied import DENIED
+
 
 class AnswerKind(StrEnum):
     """What became of one call, which is all that the worker needs to know of SES."""
@@ -52,25 +54,6 @@ class Parcel:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "IncompleteSignatureException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "NotAuthorized",
-        "OptInRequired",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
 _PAUSED = frozenset(
     {
         "AccountSendingPausedException",
@@ -102,7 +85,7 @@ def classify(status: int, code: str, text: str, *, recipient: str) -> Answer:
         return told(AnswerKind.SANDBOXED if _names(words, recipient.lower()) else AnswerKind.REJECTED)
     if code == "MailFromDomainNotVerifiedException":  # SES did not find the MX record: DNS may yet answer
         return told(AnswerKind.UNAVAILABLE)
-    if code in _DENIED or status in (401, 403):
+    if code in DENIED or status in (401, 403):
         return told(AnswerKind.DENIED, whole_account=True)
     if status in (408, 503) or 300 <= status < 400:
         return told(AnswerKind.UNAVAILABLE, whole_account=True)

@@ -17,33 +17,12 @@ from botocore import exceptions
 from botocore.client import BaseClient
 from botocore.config import Config
 
+from sendworthy.clients.denied import DENIED
 from sendworthy.errors import ConfigError, Denied, ProviderError, Rejected, Throttled, Unavailable, Uncertain
 
 Budget = Callable[[str, str], Awaitable[None]]
 """Waits until the control plane of (service, Region) may be asked once more."""
 
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "AuthorizationErrorException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "IncompleteSignatureException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "NotAuthorized",
-        "OptInRequired",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnauthorizedOperation",
-        "UnrecognizedClientException",
-    }
-)
 _THROTTLED = frozenset(
     {
         "Throttling",
@@ -239,7 +218,7 @@ def _translate_answer(error: exceptions.ClientError, *, what: str, action: str) 
     code = str(error.response.get("Error", {}).get("Code", ""))
     text = str(error.response.get("Error", {}).get("Message", "")) or "no message"
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in _DENIED or status in (401, 403):
+    if code in DENIED or status in (401, 403):
         fix = _CREDENTIALS if "Access" not in code and "Authori" not in code else f"Allow {action} for this principal."
         return Denied(f"{what} was denied: {code}: {text}", fix, code=code, action=action)
     if code in _THROTTLED or status == 429:
