@@ -36,6 +36,17 @@ class Clock:
 WALL = Clock(now=lambda: datetime.now(UTC), sleep=asyncio.sleep)
 
 
+async def rest(sleep: Callable[[float], Awaitable[None]], seconds: float, stop: asyncio.Event) -> None:
+    """Sleep, but not beyond `stop`."""
+    waits = [asyncio.ensure_future(sleep(seconds)), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
 def new_id() -> str:
     """Give a fresh unique id: milliseconds since 1970 and 74 random bits, laid out as UUID version 7 (RFC 9562).
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sendworthy.app.alert_watch import job_failing
+from sendworthy.app.parts import rest
 from sendworthy.errors import SendworthyError
 from sendworthy.store.jobs import Superseded
 from sendworthy.store.store import Store
@@ -71,13 +72,7 @@ class Scheduler:
             await self.step()
             until = min(self._next.values(), default=self._now() + timedelta(seconds=_RETRY_SECONDS))
             seconds = max(0.1, (until - self._now()).total_seconds())
-            waits = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(stop.wait())]
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-                await asyncio.gather(*waits, return_exceptions=True)
+            await rest(self._sleep, seconds, stop)
 
     async def _try(self, job: Job) -> bool:
         at = self._now()

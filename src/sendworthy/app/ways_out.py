@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from sendworthy.app.parts import WALL, Clock
+from sendworthy.app.parts import WALL, Clock, rest
 from sendworthy.audit.profile import Stream
 from sendworthy.clients.aws import Aws
 from sendworthy.clients.relay import RelaySender
@@ -131,14 +131,7 @@ class StandIn:
                 stepped = await self.step()
             except StoreUnavailable:
                 stepped = None
-            rest = asyncio.ensure_future(self.clock.sleep(_LOOK_SECONDS if stepped is None else _BUSY_SECONDS))
-            end = asyncio.ensure_future(stop.wait())
-            try:
-                await asyncio.wait([rest, end], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                rest.cancel()
-                end.cancel()
-                await asyncio.gather(rest, end, return_exceptions=True)
+            await rest(self.clock.sleep, _LOOK_SECONDS if stepped is None else _BUSY_SECONDS, stop)
 
     async def step(self) -> Stepped | None:
         """Make one pass, if SES has said no for long enough; None when the relay rests. Raises StoreUnavailable."""

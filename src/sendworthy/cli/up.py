@@ -12,7 +12,7 @@ import click
 from sendworthy.app import logs, parts
 from sendworthy.app.console import link
 from sendworthy.app.station import Station, key_file
-from sendworthy.app.up import ROLES, settle_collector
+from sendworthy.app.up import ROLES
 from sendworthy.app.up import up as run_up
 from sendworthy.app.ways_out import announced
 from sendworthy.cli.settings import loaded_config
@@ -69,7 +69,6 @@ async def _up(config: Config, *, region: str | None, roles: tuple[str, ...]) -> 
 
 
 def _announce(config: Config, station: Station) -> None:
-    settle_collector()
     where = f"account {station.account_id} in {station.lane.region}"
     if station.url:
         click.echo(f"The gateway listens on {station.url} and sends as {where}.", err=True)

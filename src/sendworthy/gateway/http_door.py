@@ -209,6 +209,22 @@ async def _to_console(_: HttpRequest) -> HttpResponse:
     return RedirectResponse("/console/", 307)
 
 
+async def _healthz(_: HttpRequest) -> HttpResponse:
+    return JSONResponse({"status": "ok"})
+
+
+def _pages(watched: Watched, console: ASGIApp | None) -> ASGIApp:
+    """Give what is read with a browser or a monitor, and not signed."""
+    return Starlette(
+        routes=[
+            Route("/healthz", _healthz),
+            Route("/readyz", watched.readyz),
+            Route("/metrics", watched.metrics),
+            *((Route("/console", _to_console), Mount("/console", app=console)) if console else ()),
+        ]
+    )
+
+
 def app(
     store: Store,
     keys: Keys,
@@ -256,18 +272,7 @@ def app(
         draining=draining,
         more_metrics=more_metrics,
     )
-
-    async def healthz(_: HttpRequest) -> HttpResponse:
-        return JSONResponse({"status": "ok"})
-
-    pages = Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", watched.readyz),
-            Route("/metrics", watched.metrics),
-            *((Route("/console", _to_console), Mount("/console", app=console)) if console else ()),
-        ]
-    )
+    pages = _pages(watched, console)
 
     async def inside(scope: Scope, receive: Receive, send: Send) -> None:
         # Calls to SES are nearly all there is, and do not pass through a framework: it would cost them a tenth.
