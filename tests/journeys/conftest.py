@@ -24,7 +24,7 @@ REGION = "eu-west-1"
 
 
 def free_port() -> int:
-    """Give a port that nobody has, from below those that systems hand out for port 0, so that none takes it meanwhile."""
+    """Give a free port from below those that systems hand out for port 0, so that none takes it meanwhile."""
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
