@@ -1,4 +1,4 @@
-"""What `sendworthy up` costs when there is nothing to do: every role in one process, on SQLite."""
+"""What `sendworthy up` costs when there is nothing to do: every role, in two processes, on SQLite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gateway as its user runs it: `sendworthy up` on SQLite on disk, with everything as it comes, before a stub SES."""
+"""A gateway as its user runs it: `sendworthy up` on SQLite on disk, the worker in a process of its own; a stub SES."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ domains = ["example.com"]
 [gateway]
 http = "127.0.0.1:0"
 smtp = "127.0.0.1:0"
+worker_process = true
 [store]
 url = "{url}"
 """

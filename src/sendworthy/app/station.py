@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -150,11 +150,13 @@ async def station(
     open_doors: bool = True,
     smtp: bool = False,
     events: bool = True,
+    on_accepted: Callable[[], None] | None = None,
 ) -> AsyncIterator[Station]:
     """Put the parts in place for one Region. `listen` is HOST:PORT of the HTTP door (the configured one if empty).
 
     Without `open_doors` no door is opened, with `smtp` the SMTP door as well; `events` says whether events are taken
-    in here. Raises ConfigError when a door's port is taken, or when mail would be sent to the door itself.
+    in here. `on_accepted` is called after each acceptance, and wakes the worker here if None. Raises ConfigError when a
+    door's port is taken, or when mail would be sent to the door itself.
     """
     caller = await aws.call("sts", "GetCallerIdentity")
     account, partition = str(caller["Account"]), str(caller["Arn"]).split(":")[1]
@@ -173,7 +175,7 @@ async def station(
                 config,
                 store,
                 now=clock.now,
-                on_accepted=worker.wake,
+                on_accepted=on_accepted or worker.wake,
                 way_out=public.way_out(config),
                 span=stack.enter_context(traces(config)),
             )

@@ -8,12 +8,13 @@ import os
 import socket
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from sendworthy.app import parts
 from sendworthy.app.alerts import alerting
+from sendworthy.app.apart import Parent, WorkerApart
 from sendworthy.app.completeness import completeness_job
 from sendworthy.app.drift import drift_job
 from sendworthy.app.events import event_mounts, mail_intake
@@ -36,6 +37,20 @@ ROLES = ("gateway", "worker", "ingest", "public", "scheduler")
 """What one process may do alone, on PostgreSQL; `all` is all of them, and the only choice on SQLite."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """The other process of two that share the work on one host: the worker's, or the one that the worker is under."""
+
+    worker: WorkerApart | None = None
+    parent: Parent | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.worker or self.parent)
+
+
+ALONE = Beside()
+
+
 async def up(
     config: Config,
     aws: Aws,
@@ -45,17 +60,18 @@ async def up(
     roles: Collection[str] = ROLES,
     clock: Clock = WALL,
     certificate: CertificateSource = download_certificate,
+    beside: Beside = ALONE,
 ) -> None:
     """Run some roles in this process until `stop`; then take no more mail, finish what is on the wire, and end.
 
-    Raises ConfigError when a role is to run alone on SQLite, which one process has to itself.
+    Raises ConfigError when a role is to run alone on SQLite, which one host's `sendworthy up` has to itself.
     """
-    if set(ROLES) - set(roles) and config.store.url.startswith("sqlite:"):
+    if set(ROLES) - set(roles) and config.store.url.startswith("sqlite:") and not beside:
         raise ConfigError(
             "On SQLite one process runs every role.", "Leave --role out, or set store.url to a PostgreSQL database."
         )
     async with (
-        parts.opened_store(config, clock, exclusive=True) as store,
+        parts.opened_store(config, clock, exclusive=beside.parent is None) as store,
         station(
             config,
             aws,
@@ -65,6 +81,7 @@ async def up(
             open_doors="gateway" in roles,
             smtp="gateway" in roles,
             events="ingest" in roles,
+            on_accepted=beside.worker.wake if beside.worker else None,
         ) as running,
         AsyncExitStack() as stack,
     ):
@@ -76,9 +93,11 @@ async def up(
         if "ingest" in roles and config.forward:
             going = forwarder(config, store.hearing, aws, account=running.account_id, clock=clock)
             onward = await stack.enter_async_context(going)
+        if beside.parent:
+            beside.parent.heed(running.worker.wake, stop)
         announce(running)
         with _settled_collector():
-            await run(running, stop, config, roles=roles, onward=onward)
+            await run(running, stop, config, roles=roles, onward=onward, apart=beside.worker)
 
 
 @contextmanager
@@ -146,9 +165,12 @@ async def run(
     *,
     roles: Collection[str] = ROLES,
     onward: Forwarder | None = None,
+    apart: WorkerApart | None = None,
 ) -> None:
     """Keep a station's parts moving until `stop`. A part that fails ends all of them, and its error is raised."""
     work: list[Coroutine[Any, Any, object]] = [stop.wait()]
+    if apart:
+        work.append(apart.run(stop))
     if "worker" in roles:
         work.append(running.worker.run(stop))
         work += [running.stand_in.run(stop)] if running.stand_in else []
@@ -162,9 +184,13 @@ async def run(
         settings = config or Config()
         work += [_scheduler(settings, running).run(stop), _slow_scheduler(settings, running, stop).run(stop)]
         work.append(_tell(settings, running, stop))
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in work]
-        for task in tasks:
-            task.add_done_callback(lambda _: stop.set())
-        await stop.wait()
-        running.drain.begun = True
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one).add_done_callback(lambda _: stop.set())
+            await stop.wait()
+            running.drain.begun = True
+    except ExceptionGroup as failures:
+        if len(failures.exceptions) == 1:
+            raise failures.exceptions[0] from failures
+        raise

@@ -135,7 +135,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
 
     `public_url` is the https address under which the internet reaches the public door (unsubscribe pages, SNS).
     `concurrency` is how many messages may be on the wire to SES at once: the rate times the seconds that SES takes to
-    answer, or more. `suppressed` is how mail to suppressed addresses is answered. `smtp_connections` bounds the SMTP
+    answer, or more. `worker_process` lets the worker run in a process of its own, on a core of its own.
+    `suppressed` is how mail to suppressed addresses is answered. `smtp_connections` bounds the SMTP
     connections at once; `traces` is the address of an OpenTelemetry collector (OTLP over HTTP), empty for none.
     """
 
@@ -148,6 +149,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     max_message_bytes: int = 40_000_000
     max_recipients: int = 50
     concurrency: int = 128
+    worker_process: bool = False
     suppressed: SuppressedAnswer = SuppressedAnswer.ACCEPT
     smtp_connections: int = 500
     traces: str = ""

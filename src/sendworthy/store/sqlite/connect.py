@@ -17,11 +17,14 @@ from sendworthy.errors import StoreUnavailable
 from sendworthy.store.faults import translate
 from sendworthy.store.statement import OWN, Statement
 
+BUSY_SECONDS = 5
+"""So long a writer waits for others; then the database cannot be used right now."""
+
 PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": 2,  # FULL: in WAL mode NORMAL does not sync at commit, and we answer after the commit
     "foreign_keys": 1,
-    "busy_timeout": 5000,
+    "busy_timeout": BUSY_SECONDS * 1000,
     "temp_store": 2,
     "cache_size": -16384,
     "journal_size_limit": 67108864,

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +24,8 @@ from sqlalchemy import Connection
 
 from sendworthy.errors import StoreUnavailable
 from sendworthy.store.faults import Fault, translate
-from sendworthy.store.sqlite.connect import connect, create, driver, take_lock
+from sendworthy.store.sqlite.connect import BUSY_SECONDS, connect, create, driver, take_lock
+from sendworthy.store.sqlite.turns import Turns
 
 T = TypeVar("T")
 
@@ -60,12 +62,13 @@ class SqliteEngine:
         self.least_free_bytes = least_free_bytes
         create(path)
         self._lock = take_lock(path) if exclusive else None
-        try:
-            self._connection = connect(path, readonly=False)
-        except Exception:
+        with ExitStack() as undo:
             if self._lock:
-                self._lock.close()
-            raise
+                undo.callback(self._lock.close)
+            self._turns = _turns(path)
+            undo.callback(self._turns.close)
+            self._connection = connect(path, readonly=False)
+            undo.pop_all()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._looked_at = -_LOOK_SECONDS
@@ -123,6 +126,7 @@ class SqliteEngine:
         await asyncio.to_thread(self._pool.shutdown)
         for connection in (*self._readers, self._connection):
             connection.close()
+        self._turns.close()
         if self._lock:
             self._lock.close()
 
@@ -164,6 +168,10 @@ class SqliteEngine:
                 _tell(self._commit(jobs))
 
     def _commit(self, jobs: list[_Job]) -> list[_Outcome]:
+        with self._turns:
+            return self._transact(jobs)
+
+    def _transact(self, jobs: list[_Job]) -> list[_Outcome]:
         own = driver(self._connection)
         try:
             own.execute("BEGIN IMMEDIATE")
@@ -192,6 +200,16 @@ class SqliteEngine:
             return job, None, translate(error)
         own.execute("RELEASE job")
         return job, result, None
+
+
+def _turns(path: Path) -> Turns:
+    try:
+        return Turns(path, most_seconds=BUSY_SECONDS)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The lock files beside the database {path.name} cannot be opened: {error.strerror}.",
+            "Check that the folder can be written, and by whom.",
+        ) from error
 
 
 def _tell(outcomes: list[_Outcome]) -> None:
