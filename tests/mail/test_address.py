@@ -119,3 +119,16 @@ def test_addresses_are_compared_without_case() -> None:
 )
 def test_the_mailbox_simulator_is_known_by_its_domain(text: str, simulator: bool) -> None:
     assert parse_address(text).is_simulator is simulator
+
+
+@given(st.text(alphabet="aZ9.-_", min_size=1, max_size=12) | st.from_regex(r"[a-z]{60,66}\.test", fullmatch=True))
+def test_a_domain_in_ascii_is_what_idna_makes_of_it(domain: str) -> None:
+    try:
+        meant = domain.removesuffix(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        meant = ""
+    try:
+        assert parse_address(f"user@{domain}").domain == meant
+    except InvalidMessage:
+        with pytest.raises(InvalidMessage):
+            parse_address(f"user@{meant}")

@@ -4,6 +4,7 @@ import email
 import email.policy
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import getaddresses
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendworthy.errors import InvalidMessage
-from sendworthy.mail.mime import MAX_LINE, Attachment, Simple, compose, one_address, open_raw, read_tags
+from sendworthy.mail.mime import MAX_LINE, PLAIN_ADDRESS, Attachment, Simple, compose, one_address, open_raw, read_tags
 
 DATE = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
@@ -209,3 +210,8 @@ def test_no_bytes_raise_anything_but_invalid_message(data: bytes) -> None:
 def test_tags_that_are_no_pairs_are_refused(header: str) -> None:
     with pytest.raises(InvalidMessage):
         read_tags(header)
+
+
+@given(st.from_regex(PLAIN_ADDRESS, fullmatch=True))
+def test_what_is_read_without_the_library_is_what_the_library_reads(text: str) -> None:
+    assert getaddresses([text]) == [("", text)]

@@ -68,10 +68,12 @@ def parse_address(text: str) -> Address:
         raise InvalidMessage("The local part of an address is not valid.", "See RFC 5321 section 4.1.2.")
     if set(domain) & _DEVIATIONS:
         raise InvalidMessage("The domain of an address is read in two ways.", "Give it in Punycode (xn--...).")
-    try:
-        ascii_domain = domain.removesuffix(".").encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        raise InvalidMessage("The domain of an address is not valid.", "See RFC 5891.") from None
+    ascii_domain = domain.removesuffix(".").lower()
+    if not domain.isascii():
+        try:
+            ascii_domain = domain.removesuffix(".").encode("idna").decode("ascii").lower()
+        except UnicodeError:
+            raise InvalidMessage("The domain of an address is not valid.", "See RFC 5891.") from None
     if len(ascii_domain) > 255 or not all(map(_LABEL.fullmatch, ascii_domain.split("."))):
         raise InvalidMessage("The domain of an address is not valid.", "See RFC 5321 section 4.1.2.")
     return Address(local, ascii_domain)

@@ -26,6 +26,9 @@ _DEEPEST_COMMENT = 20
 _MOST_HEADER_BYTES = 256 * 1024
 _NAME = re.compile(rb"[!-9;-~]+")
 _SPLIT = re.compile(rb"\r?\n\r?\n")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+PLAIN_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+"""One addr-spec and nothing else, without quotes, comments or blanks (RFC 5322 section 3.4.1)."""
 _CTE_SAFE = re.compile(rb"[\t\r\n -~]*")
 
 _SINGLE = frozenset(
@@ -149,13 +152,11 @@ def open_raw(data: bytes, *, strike: Iterable[str] = ("x-ses-", "x-sendworthy-")
     named = {name.lower(): value for name, value in headers}
     if "from" not in named:
         raise InvalidMessage("The message has no From header.", "Add one (RFC 5322 section 3.6).")
-    senders = _addresses([named["from"]])
-    if len(senders) != 1:
-        raise InvalidMessage("The From header must name one address.", "SES sends as one identity.")
+    sender = _sender(named["from"])
     to = [named[name] for name in ("to", "cc", "bcc") if name in named]
     return Opened(
         raw=newline.join([*kept, b"", body]),
-        sender=parse_address(senders[0][1]),
+        sender=sender,
         subject=_decoded(named.get("subject", "")),
         recipients=tuple(parse_address(address) for _, address in _addresses(to) if address),
         headers=tuple(headers),
@@ -207,11 +208,21 @@ def _read_header(block: list[bytes]) -> tuple[str, str]:
     return name.decode("ascii"), value.decode("utf-8", "surrogateescape").strip()
 
 
+@functools.lru_cache(maxsize=256)  # an application writes the same From again and again
+def _sender(text: str) -> Address:
+    senders = _addresses([text])
+    if len(senders) != 1:
+        raise InvalidMessage("The From header must name one address.", "SES sends as one identity.")
+    return parse_address(senders[0][1])
+
+
 def _addresses(values: Sequence[str]) -> list[tuple[str, str]]:
     """Read address lists. The standard library goes one call deeper for each comment in a comment, so they are counted.
 
     Comments are RFC 5322 section 3.2.2; nobody nests more than a few.
     """
+    if len(values) == 1 and PLAIN_ADDRESS.fullmatch(values[0]):  # nearly all are, and the library takes long
+        return [("", values[0])]
     for value in values:
         depth = 0
         for character in value if value.count("(") > _DEEPEST_COMMENT else "":
