@@ -21,7 +21,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.journeys.lives import POINTS, a_journey
+from tests.journeys.lives import POINTS, a_journey, a_life, a_life_apart
 from tests.postgres import Server, a_database, a_server, drop_database
 
 ENOUGH_RUNS = 200
@@ -115,7 +115,8 @@ async def run(store: str, seed: int, server: Server | None) -> Run:
     died = deaths(seed)
     async with a_url(server) as url:
         try:
-            return Run(store=store, seed=seed, deaths=died, counts=dict(await a_journey(url, died)))
+            live = a_life_apart if store == "sqlite-apart" else a_life
+            return Run(store=store, seed=seed, deaths=died, counts=dict(await a_journey(url, died, live)))
         except (AssertionError, TimeoutError) as error:
             return Run(store=store, seed=seed, deaths=died, wrong=str(error) or type(error).__name__)
 
@@ -181,7 +182,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--runs", type=_positive, default=1000, help="how many journeys (1000)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (1); the others follow it")
     parser.add_argument(
-        "--store", choices=["sqlite", "postgresql"], default="sqlite", help="on which database (sqlite)"
+        "--store",
+        choices=["sqlite", "sqlite-apart", "postgresql"],
+        default="sqlite",
+        help="on which database (sqlite); apart: the doors and the worker in a process each",
     )
     parser.add_argument("--jobs", type=_positive, default=1, help="how many at once (1)")
     parser.add_argument("--minutes", type=float, default=0, help="begin no new one after so long (0: no limit)")

@@ -1,7 +1,8 @@
 """One life of a sending process: accepts some mail, sends what waits, and dies at the point it is told.
 
-Run by the journeys beside it: URL ENDPOINT POINT VISIT LIFE. Prints a line for each acceptance, after it. The last life
-(POINT `never`) also settles what is in doubt: it sends it once more, marked.
+Run by the journeys beside it: URL ENDPOINT POINT VISIT LIFE PART. Prints a line for each acceptance, after it. PART is
+`both`; or `doors`, which only accepts, or `worker`, which sends until its standard input ends and nothing waits any
+more. The last life (POINT `never`, but for `doors`) also settles what is in doubt: it sends it once more, marked.
 """
 
 from __future__ import annotations
@@ -84,12 +85,14 @@ async def accept(store: Store, life: int, number: int, now: datetime) -> None:
         await store.cancel(message_id)
 
 
-async def live(url: str, endpoint: str, death: Death, life: int, *, last: bool) -> None:
+async def live(url: str, endpoint: str, death: Death, life: int, *, part: str, last: bool) -> None:
     # Each life begins later than any lease of the one before it ends.
     clock = Clock(ahead=life * 10_000)
     ids = itertools.count()
-    store = await Store.open(url, now=clock, new_id=lambda: f"{life}-id{next(ids)}", exclusive=True, fault=death)
-    await store.recover(all_leases=True)
+    alone = part == "both"
+    store = await Store.open(url, now=clock, new_id=lambda: f"{life}-id{next(ids)}", exclusive=alone, fault=death)
+    if part != "doors":
+        await store.recover(all_leases=True)
     await store.add_suppression(Address("suppressed", "example.org"), SuppressionReason.MANUAL, source="test")
     quota = Quota(
         max_24_hour_send=UNLIMITED,
@@ -100,8 +103,17 @@ async def live(url: str, endpoint: str, death: Death, life: int, *, last: bool) 
         read_at=0,
     )
     await store.change_governor(LANE, lambda known: known or State(quota=quota))
-    for wave in range(0, MESSAGES, 3):
-        await asyncio.gather(*(accept(store, life, number, clock()) for number in range(wave, wave + 3)))
+    if part != "worker":
+        for wave in range(0, MESSAGES, 3):
+            await asyncio.gather(*(accept(store, life, number, clock()) for number in range(wave, wave + 3)))
+    if part != "doors":
+        await send(store, endpoint, death, clock, life=life, last=last, accepting=part == "worker")
+    await store.close()
+
+
+async def send(
+    store: Store, endpoint: str, death: Death, clock: Clock, *, life: int, last: bool, accepting: bool
+) -> None:
     sender = SesSender(endpoint=endpoint, region="eu-west-1", credentials=Frozen(), now=clock)
     worker = Worker(
         store,
@@ -114,11 +126,14 @@ async def live(url: str, endpoint: str, death: Death, life: int, *, last: bool) 
         limits=Limits(batch=4),
         fault=death,
     )
+    if accepting:
+        done = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
+        while not done.done():
+            await worker.step()
     await drain(worker, clock)
     if last and await store.try_again(timedelta()):
         await drain(worker, clock)
     await sender.close()
-    await store.close()
 
 
 async def drain(worker: Worker, clock: Clock) -> None:
@@ -130,13 +145,14 @@ async def drain(worker: Worker, clock: Clock) -> None:
 
 
 if __name__ == "__main__":
-    told_url, told_endpoint, told_point, told_visit, told_life = sys.argv[1:]
+    told_url, told_endpoint, told_point, told_visit, told_life, told_part = sys.argv[1:]
     asyncio.run(
         live(
             told_url,
             told_endpoint,
             Death(told_point, int(told_visit)),
             int(told_life),
+            part=told_part,
             last=told_point == "never",
         )
     )

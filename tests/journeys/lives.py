@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +34,9 @@ POINTS = (
 """Every step of accept, claim, attempt and answer."""
 
 _LIFE = Path(__file__).with_name("life.py")
+
+Life = Callable[[str, str, str, int, int], Awaitable[tuple[int | None, set[str]]]]
+"""Runs one life: the database, SES, the point of death and its visit, the number of the life."""
 
 
 @dataclass
@@ -91,28 +94,49 @@ def _take(taken: Taken, body: dict[str, object]) -> tuple[bytes, bytes]:
 
 async def a_life(url: str, endpoint: str, point: str, visit: int, life: int) -> tuple[int | None, set[str]]:
     """Run one life; give how it ended and what it had said yes to."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(_LIFE), url, endpoint, point, str(visit), str(life), stdout=asyncio.subprocess.PIPE
+    return await _end(await _begin(url, endpoint, point, visit, life, "both"))
+
+
+async def a_life_apart(url: str, endpoint: str, point: str, visit: int, life: int) -> tuple[int | None, set[str]]:
+    """Run one life in two processes, the doors and the worker; give how the one ended that was to die, and the rest."""
+    of_doors = point.startswith("accept")
+    worker = await _begin(url, endpoint, "none" if of_doors else point, visit, life, "worker")
+    doors = await _begin(url, endpoint, point if of_doors else "none", visit, life, "doors")
+    code, told = await _end(doors)
+    worker_code, _ = await _end(worker)
+    other = worker_code if of_doors else code
+    assert other == 0, "the other process did not live on"
+    return code if of_doors else worker_code, told
+
+
+async def _begin(url: str, endpoint: str, point: str, visit: int, life: int, part: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, str(_LIFE), url, endpoint, point, str(visit), str(life), part),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
+
+
+async def _end(process: asyncio.subprocess.Process) -> tuple[int | None, set[str]]:
     try:
-        out, _ = await asyncio.wait_for(process.communicate(), 60)
+        out, _ = await asyncio.wait_for(process.communicate(b""), 60)
     except TimeoutError:
         process.kill()
         raise
     return process.returncode, set(out.decode().split())
 
 
-async def a_journey(url: str, deaths: Iterable[tuple[str, int]]) -> Counter[str]:
+async def a_journey(url: str, deaths: Iterable[tuple[str, int]], live: Life = a_life) -> Counter[str]:
     """Let a process die at each of `deaths`, then live on to the end, and check the books. Gives counts by status."""
     answered: set[str] = set()
     life = 0
     async with an_ses() as (endpoint, taken):
         for point, visit in deaths:
             life += 1
-            code, told = await a_life(url, endpoint, point, visit, life)
+            code, told = await live(url, endpoint, point, visit, life)
             assert code == -signal.SIGKILL, f"{point} was not visited {visit} times"
             answered |= told
-        code, told = await a_life(url, endpoint, "never", 1, life + 1)
+        code, told = await live(url, endpoint, "never", 1, life + 1)
         assert code == 0
         answered |= told
     return await _check(url, answered, taken)

@@ -150,7 +150,7 @@ async def test_bulk_mail_stops_before_aws_would_and_transactional_mail_goes_on(
         await climber.pass_by(90_000)
         await climber.listen()
         assert await held_by(climber.store) is None
-        assert [one.data["by"] for one in await climber.store.proofs(RELEASED)] == ["itself"]
+        assert [one.data["by"] for one in await climber.store.case_file.proofs(RELEASED)] == ["itself"]
         for _ in range(80):
             await climber.stations[0].refresh()
             await climber.stations[0].worker.step()
@@ -158,7 +158,7 @@ async def test_bulk_mail_stops_before_aws_would_and_transactional_mail_goes_on(
             await climber.listen()
             if await held_by(climber.store):
                 break
-        assert [one.data["again"] for one in await climber.store.proofs(BRAKED)] == [False, True]
+        assert [one.data["again"] for one in await climber.store.case_file.proofs(BRAKED)] == [False, True]
         await climber.pass_by(3 * 86_400)
         await climber.listen()
         assert await held_by(climber.store) is not None

@@ -1,4 +1,7 @@
-"""Kills a sending process at each step of a message's way, three times on each store, and counts what is left."""
+"""Kills a sending process at each step of a message's way, three times on each store, and counts what is left.
+
+On SQLite also either process of two: the doors, or the worker apart from them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.lives import POINTS, a_journey
+from tests.journeys.lives import POINTS, a_journey, a_life_apart
 from tests.postgres import Server, a_database, a_server
 
 
@@ -28,4 +31,11 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def test_a_process_killed_there_loses_nothing_and_repeats_nothing(url: str, step: str) -> None:
     deaths = [(point, visit) for point in POINTS if point.startswith(step) for visit in (1, 2, 3)]
     counts = await a_journey(url, deaths)
+    assert all(counts[word] for word in ("sent", "refused", "suppressed", "expired", "accepted"))
+
+
+@pytest.mark.parametrize("step", ["accept", "claim", "wire", "answer"])
+async def test_one_of_two_processes_killed_there_loses_nothing_and_repeats_nothing(tmp_path: Path, step: str) -> None:
+    deaths = [(point, visit) for point in POINTS if point.startswith(step) for visit in (1, 2, 3)]
+    counts = await a_journey(f"sqlite:///{tmp_path / 's.db'}", deaths, a_life_apart)
     assert all(counts[word] for word in ("sent", "refused", "suppressed", "expired", "accepted"))
