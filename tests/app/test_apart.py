@@ -81,6 +81,18 @@ async def test_a_worker_that_was_killed_is_missed() -> None:
         await asyncio.wait_for(worker.run(asyncio.Event()), 20)
 
 
+@pytest.mark.parametrize("ending", ["os.kill(os.getpid(), signal.SIGTERM)", "sys.exit(130)"])
+async def test_a_signal_to_both_processes_is_no_failure_of_the_worker(tmp_path: Path, ending: str) -> None:
+    begun, stop = tmp_path / "begun", asyncio.Event()
+    worker = a_worker(BEGIN + "pathlib.Path(sys.argv[1]).touch(); way.recv(1); " + ending, begun)
+    running = asyncio.ensure_future(worker.run(stop))
+    await seen(begun)
+    stop.set()
+    await asyncio.wait_for(running, 20)
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(a_worker(BEGIN + ending).run(asyncio.Event()), 20)
+
+
 async def test_a_worker_that_somebody_told_to_stop_ends_the_run_without_an_error() -> None:
     await asyncio.wait_for(a_worker(BEGIN).run(asyncio.Event()), 20)
 

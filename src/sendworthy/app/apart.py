@@ -17,6 +17,8 @@ from sendworthy.errors import ConfigError, Unavailable
 
 _PIECE = 4096
 _WOKEN = b"w"
+_TOLD_AS_WELL = frozenset({-signal.SIGINT, -signal.SIGTERM, 130})
+"""How the worker ends when the signal that stops both processes reaches it before it is ready for one."""
 
 
 class WorkerApart:
@@ -64,7 +66,7 @@ class WorkerApart:
                 ends[1].cancel()
                 self._way.close()
                 await process.wait()
-        if process.returncode:
+        if process.returncode and not (stop.is_set() and process.returncode in _TOLD_AS_WELL):
             raise Unavailable(
                 f"The worker's process {_ending(process.returncode)}.",
                 "Its own words stand above, if it had any. What was accepted is kept and goes out at the next start.",
