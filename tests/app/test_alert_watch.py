@@ -57,6 +57,7 @@ def test_where_all_is_well_nobody_is_told() -> None:
         ({"dead_letters": {"shop": 2}}, AlertKind.DEAD_LETTERS),
         ({"checked": "incomplete"}, AlertKind.INCOMPLETE),
         ({"crowded": "The disk that holds the database is nearly full."}, AlertKind.DISK_NEARLY_FULL),
+        ({"filling": "The database takes 95% of store.most_gigabytes (5)."}, AlertKind.DATABASE_FILLING),
     ],
 )
 def test_each_trouble_is_told_as_what_it_is(changed: dict[str, Any], kind: AlertKind) -> None:
@@ -105,6 +106,7 @@ EVERYTHING = (
             relayed={"smtp.example.net": 1},
             checked="incomplete",
             crowded="The disk is nearly full.",
+            filling="The database takes 95% of store.most_gigabytes (5).",
         ),
         LANE,
         Thresholds(),

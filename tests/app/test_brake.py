@@ -87,7 +87,7 @@ async def test_a_hold_has_its_reason_and_is_made_once(kept: Kept) -> None:
     assert (first.scope, first.name, first.until) == (PauseScope.STREAM, "marketing", None)
     kept.at += timedelta(minutes=1)
     assert (await brake_bulk(kept.store, LIMITS, now=kept.at)).held == first
-    assert len(await kept.store.proofs(BRAKED)) == 1
+    assert len(await kept.store.case_file.proofs(BRAKED)) == 1
 
 
 async def test_a_hold_lasts_while_the_last_day_is_not_healthy(kept: Kept) -> None:

@@ -83,7 +83,7 @@ async def test_metrics_look_over_a_month_of_mail_every_five_minutes_and_not_at_e
     lines = Lines(store, lambda: at[0])
     assert await lines() == ["# TYPE sendworthy_unfinished gauge", "sendworthy_unfinished 0"]
     data = {"verdict": "incomplete", "broken": {"chain": 2}, "unfinished": 0, "compared": {}, "problems": []}
-    await store.put_proof(CHECKED, subject="", at=at[0], data=data)
+    await store.case_file.put_proof(CHECKED, subject="", at=at[0], data=data)
     at[0] += timedelta(minutes=4)
     assert "sendworthy_ledger_broken 2" not in await lines()
     at[0] += timedelta(minutes=2)

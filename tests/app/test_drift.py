@@ -50,7 +50,7 @@ async def test_a_sentence_that_is_no_longer_true_is_told_with_its_case(
         ):
             fence = Fence(name="drift", period=1, number=1)
             await drift_job(config, here).work(fence)
-            assert await store.case_ids() == (), "nothing was ever sent, so nothing is looked at"
+            assert await store.case_file.case_ids() == (), "nothing was ever sent, so nothing is looked at"
 
             evidence = await look(config, aws, regions=(REGION,), domains=("fernhill.test",), wide=True, store=store)
             standing = await ask.stand(evidence, store, region=REGION, promised=True, despite="to see")

@@ -173,7 +173,7 @@ async def test_the_drill_proves_it(here: Running) -> None:
         label="t",
     )
     assert [one.passed for one in trials] == [True, True]
-    (proof,) = await here.station.store.proofs(UNSUBSCRIBE)
+    (proof,) = await here.station.store.case_file.proofs(UNSUBSCRIBE)
     assert (proof.data["trials"], proof.data["passed"]) == (2, 2)
     assert 0 < proof.data["longest_seconds"] < 30
     assert (await here.station.store.suppressions())[0] == ()
@@ -195,7 +195,7 @@ async def test_a_drill_that_does_not_unsubscribe_fails(here: Running) -> None:
         label="t",
     )
     assert trials[0].why == "the POST was answered, and the address is not unsubscribed"
-    assert (await here.station.store.proofs(UNSUBSCRIBE))[0].data["passed"] == 0
+    assert (await here.station.store.case_file.proofs(UNSUBSCRIBE))[0].data["passed"] == 0
 
 
 async def test_a_gateway_that_takes_no_bulk_mail_fails_the_drill(here: Running) -> None:
@@ -214,7 +214,7 @@ async def test_a_gateway_that_takes_no_bulk_mail_fails_the_drill(here: Running) 
         label="t",
     )
     assert trials[0].why == "the gateway did not take bulk mail: Bulk mail needs a way out."
-    assert (await here.station.store.proofs(UNSUBSCRIBE))[0].data["passed"] == 0
+    assert (await here.station.store.case_file.proofs(UNSUBSCRIBE))[0].data["passed"] == 0
 
 
 async def test_a_get_that_unsubscribes_fails_the_drill(here: Running) -> None:

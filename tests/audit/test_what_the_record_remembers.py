@@ -43,7 +43,7 @@ async def remembered(store: Store) -> Remembered:
 async def test_of_several_drills_the_newest_counts(store: Store) -> None:
     for days, passed in ((9, 5), (2, 4)):
         data = {"trials": 5, "passed": passed, "longest_seconds": 1.5}
-        await store.put_proof("drill.bounce", subject=REGION, at=NOW - timedelta(days=days), data=data)
+        await store.case_file.put_proof("drill.bounce", subject=REGION, at=NOW - timedelta(days=days), data=data)
     found = await remembered(store)
     newest = found.drill(REGION, "drill.bounce")
     assert newest is not None
@@ -74,7 +74,7 @@ def asked(answer: Answer, hours: int) -> dict[str, Any]:
 )
 async def test_since_when_a_review_is_pending(store: Store, facts: list[dict[str, Any]], hours: int | None) -> None:
     for fact in facts:
-        await store.append_fact(CASE, **fact)
+        await store.case_file.append_fact(CASE, **fact)
     pending = (await remembered(store)).review_pending_since
     assert pending == ({} if hours is None else {REGION: NOW - timedelta(hours=hours)})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,15 @@ from sendworthy.ingest.public import public_app
 from sendworthy.ingest.unsubscribe import Topics, Unsubscribe
 from sendworthy.store import Store
 from tests.browser.chromium import a_page
-from tests.console.conftest import Opened, clock, console, serving, store, tell_a_story
+from tests.console import troubles
+from tests.console.conftest import Clock, Opened, clock, console, serving, store, tell_a_story
 
 pytestmark = pytest.mark.real
 __all__ = ["clock", "console", "store"]  # fixtures of the console's own tests
 
 RING = KeyRing((bytes(KEY_BYTES),))
 ANN = "ann@example.org"
+Trouble = Callable[[Store, Clock], Awaitable[None]]
 LINK = "/u/" + RING.seal(Leave(address=ANN, topic="news"))
 
 
@@ -35,6 +37,8 @@ async def test_a_person_signs_in_looks_changes_and_leaves_without_scripts(tmp_pa
         await page.go(console.link())
         await page.click("Open the console")
         assert "Account 111122223333 in eu-west-1" in await page.text()
+        await page.click("Alerts")
+        assert "No alert is open." in await page.text()
         await page.click("Messages")
         await page.click("its story")
         assert "What happened" in await page.text()
@@ -65,6 +69,25 @@ async def test_a_reader_leaves_and_comes_back_without_scripts(tmp_path: Path, pu
 
 @pytest.mark.parametrize("dark", [False, True], ids=["by_day", "by_night"])
 @pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("trouble", [troubles.one, troubles.many])
+async def test_alerts_are_clean_however_many_there_are(
+    tmp_path: Path, console: Opened, trouble: Trouble, dark: bool, width: int
+) -> None:
+    async with a_page(tmp_path / "profile", scripts=True) as page:
+        await page.look(dark=dark, width=width)
+        await trouble(console.store, console.clock)
+        await page.go(console.link())
+        await page.click("Open the console")
+        found = {"/": await page.axe()}
+        await page.click("Alerts")
+        found["/alerts"] = await page.axe()
+        assert troubles.SHOP.to_do in await page.text()
+        assert page.errors == []
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["by_day", "by_night"])
+@pytest.mark.parametrize("width", [1280, 360])
 async def test_axe_finds_nothing(tmp_path: Path, console: Opened, public: str, dark: bool, width: int) -> None:
     await tell_a_story(console.store, console.clock)
     async with a_page(tmp_path / "profile", scripts=True) as page:
@@ -73,7 +96,14 @@ async def test_axe_finds_nothing(tmp_path: Path, console: Opened, public: str, d
         await page.go(console.link())
         found["login"] = await page.axe()
         await page.click("Open the console")
-        for path in ("/", "/messages", "/messages/m1", "/suppressions?address=c1@example.org", "/messages/none"):
+        for path in (
+            "/",
+            "/alerts",
+            "/messages",
+            "/messages/m1",
+            "/suppressions?address=c1@example.org",
+            "/messages/none",
+        ):
             await page.go(console.url + path)
             found[path] = await page.axe()
         for name, path in (("link", LINK), ("broken link", "/u/none")):

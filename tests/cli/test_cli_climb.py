@@ -305,7 +305,9 @@ def test_the_brake_is_shown_and_let_go_by_a_person_alone(shell: Shell) -> None:
     reason = "5.10% hard bounces of 400 messages. It goes on when a person says so."
 
     async def fill(kept: Kept) -> None:
-        await kept.store.put_proof(BRAKED, subject="marketing", at=kept.at, data={"reason": reason, "again": True})
+        await kept.store.case_file.put_proof(
+            BRAKED, subject="marketing", at=kept.at, data={"reason": reason, "again": True}
+        )
         await kept.store.pause(PauseScope.STREAM, "marketing", reason=reason)
 
     keep(shell, fill)

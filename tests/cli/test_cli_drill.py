@@ -62,7 +62,7 @@ def test_every_kind_comes_back_and_is_kept_as_proof(account: Account) -> None:
     async def proofs() -> tuple[Any, ...]:
         async with parts.opened_store(load().config) as store:
             kinds = ("delivery", "bounce", "complaint", "out_of_office", "suppression", "pacing")
-            found = [await store.proofs(f"drill.{kind}") for kind in kinds]
+            found = [await store.case_file.proofs(f"drill.{kind}") for kind in kinds]
             left, _ = await store.suppressions()
             keys = await store.keys()
             return found, left, keys, await drilled_at(store, REGION)

@@ -48,8 +48,8 @@ def remembered() -> tuple[Any, Any, Any, Any, Any]:
         async with parts.opened_store(load().config) as store:
             suppressed, _ = await store.suppressions()
             deliveries, _ = await store.deliveries()
-            pacing = await store.proofs("drill.pacing")
-            return await store.proofs("drill.unsubscribe"), suppressed, await store.keys(), deliveries, pacing
+            pacing = await store.case_file.proofs("drill.pacing")
+            return await store.case_file.proofs("drill.unsubscribe"), suppressed, await store.keys(), deliveries, pacing
 
     return asyncio.run(read())
 

@@ -29,6 +29,13 @@ def test_a_key_is_made_with_its_limits_and_its_smtp_password(shell: Shell) -> No
     assert made["secret_access_key"] not in shell("keys", "list").out
 
 
+def test_bulk_and_marketing_are_one_stream(shell: Shell) -> None:
+    made = [
+        json.loads(shell("keys", "create", "news", "--stream", word, "--json").out) for word in ("bulk", "marketing")
+    ]
+    assert [one["stream"] for one in made] == ["marketing", "marketing"]
+
+
 def test_a_limit_that_makes_no_sense_is_usage(shell: Shell) -> None:
     for wrong in (("--rate-share", "1.5"), ("--daily-cap", "0"), ("--domain", "not a domain")):
         ended = shell("keys", "create", "shop", "--stream", "transactional", *wrong)
@@ -52,6 +59,12 @@ def test_a_waiting_message_is_called_off(shell: Shell) -> None:
     assert json.loads(shell("messages", "show", "m1", "--json").out)["deliveries"][0]["status"] == "cancelled"
     assert shell("messages", "cancel", "m1").code == Exit.FOUND
     assert shell("messages", "cancel", "none").code == Exit.USAGE
+
+
+def test_an_address_of_the_mailbox_simulator_is_not_suppressed_by_hand(shell: Shell) -> None:
+    said = shell("suppressions", "add", "bounce+1@simulator.amazonses.com")
+    assert (said.code, "never suppressed" in said.err) == (Exit.USAGE, True)
+    assert json.loads(shell("suppressions", "list", "--json").out)["suppressions"] == []
 
 
 def test_an_address_is_suppressed_for_mail_from_one_address_alone(shell: Shell) -> None:

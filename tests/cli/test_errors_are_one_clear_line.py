@@ -104,7 +104,7 @@ def test_a_wrong_secret_is_denied(account: Shell) -> None:
     ended = account("case", "watch", "--once")
     assert ended.code == Exit.COULD_NOT_LOOK
     assert "denied" in ended.complaints[0]
-    assert "AWS_ACCESS_KEY_ID" in ended.complaints[1]
+    assert ended.complaints[1] == "  Check AWS_SECRET_ACCESS_KEY, to the last blank."
     assert_brief(ended)
 
 
@@ -122,6 +122,94 @@ def test_no_credentials_are_denied(account: Shell) -> None:
     ended = account("case", "watch", "--once")
     assert ended.code == Exit.COULD_NOT_LOOK
     assert ended.complaints[0] == "sendworthy: No AWS credentials were found."
+    assert "AWS_SECRET_ACCESS_KEY" in ended.complaints[1]
+    assert_brief(ended)
+
+
+def test_an_audit_without_credentials_asks_for_credentials_and_not_for_rights(account: Shell) -> None:
+    account.set(AWS_SECRET_ACCESS_KEY="wrong")
+    found = {one["check"]: one for one in json.loads(account("audit", "fernhill.test", "--json").out)["findings"]}
+    assert found["permissions.audit"]["verdict"] == "unknown"
+    assert found["account.sandbox"]["fix"] == "Give AWS credentials that work, then audit again."
+    assert "Check AWS_SECRET_ACCESS_KEY" in found["account.sandbox"]["what"]
+
+
+def test_a_wrong_secret_is_not_told_to_be_a_missing_right(account: Shell) -> None:
+    account.set(AWS_SECRET_ACCESS_KEY="wrong")
+    ended = account("quota", "forecast")
+    assert ended.code == Exit.COULD_NOT_LOOK
+    assert "Check AWS_SECRET_ACCESS_KEY" in ended.err
+    assert "Allow" not in ended.err
+
+
+def test_an_endpoint_that_nobody_answers_at_is_named(account: Shell) -> None:
+    account.set(AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    ended = account("case", "watch", "--once")
+    assert "http://127.0.0.1:9" in ended.complaints[0]
+    assert "AWS_ENDPOINT_URL" in ended.complaints[1]
+    assert_brief(ended)
+
+
+def test_an_endpoint_that_is_no_url_is_configuration(account: Shell) -> None:
+    account.set(AWS_ENDPOINT_URL="127.0.0.1:4579")
+    ended = account("case", "watch", "--once")
+    assert ended.code == Exit.USAGE
+    assert "127.0.0.1:4579 is no URL" in ended.complaints[0]
+    assert_brief(ended)
+
+
+def test_a_region_that_is_none_is_told_before_anything_is_asked(account: Shell) -> None:
+    for wrong in ("EU-WEST-1", "eu west 1", "ireland"):
+        ended = account("plan", "fernhill.test", "--region", wrong)
+        assert ended.code == Exit.USAGE
+        assert ended.complaints[0] == f"sendworthy: `{wrong}` is not an AWS Region."
+        assert_brief(ended)
+
+
+def test_a_missing_choice_is_one_line(shell: Shell) -> None:
+    ended = shell("keys", "create", "shop")
+    assert ended.code == Exit.USAGE
+    assert ended.complaints[0].endswith("Choose from: transactional, bulk, marketing")
+    assert_brief(ended)
+
+
+def test_no_command_shows_the_help_and_nothing_else(shell: Shell) -> None:
+    for words in ((), ("keys",)):
+        ended = shell(*words)
+        assert ended.code == Exit.USAGE
+        assert ended.err.startswith("Usage: ")
+        assert "..." not in ended.err.partition("Commands:")[2]
+
+
+def test_what_is_no_gateway_is_told_of_the_gateway(account: Shell, simulator: Endpoints) -> None:
+    mail = ("--from", "shop@fernhill.test", "--to", "ann@example.org", "--text", "Hello")
+    nobody = account("send", *mail, "--gateway", "http://127.0.0.1:9")
+    assert nobody.complaints == [
+        "sendworthy: No gateway answers at http://127.0.0.1:9.",
+        "  Start it: sendworthy up. Or give --gateway.",
+    ]
+    assert nobody.code == Exit.COULD_NOT_LOOK
+    assert account("send", *mail, "--gateway", "127.0.0.1:8580").code == Exit.USAGE
+    account.set(AWS_ACCESS_KEY_ID="AKIASOMEBODYELSE0001")
+    denied = account("send", *mail, "--gateway", simulator.http)
+    assert "sendworthy keys create" in denied.complaints[1]
+    assert denied.code == Exit.COULD_NOT_LOOK
+
+
+def test_a_host_that_the_simulator_cannot_put_into_its_zones_is_named(shell: Shell) -> None:
+    for wrong in ("localhost", "::1", "nonsense.invalid"):
+        ended = shell("simulator", "--host", wrong)
+        assert ended.code == Exit.USAGE
+        assert ended.complaints[0] == f"sendworthy: --host: `{wrong}` is no IPv4 address."
+        assert_brief(ended)
+
+
+def test_a_second_simulator_is_told_of_the_first(shell: Shell, simulator: Endpoints) -> None:
+    taken = simulator.http.rpartition(":")[2]
+    ended = shell("simulator", "--port", taken, "--smtp-port", "0", "--dns-port", "0", "--web-port", "0")
+    assert ended.code == Exit.USAGE
+    assert ended.complaints[0].endswith("Address already in use.")
+    assert "--port" in ended.complaints[1]
     assert_brief(ended)
 
 

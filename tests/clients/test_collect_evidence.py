@@ -313,7 +313,7 @@ async def test_policy_pages_are_visited_too() -> None:
     ("error", "kind", "needs"),
     [
         (Denied("no", code="AccessDenied", action="ses:GetAccount"), UnseenKind.DENIED, "ses:GetAccount"),
-        (Denied("no credentials", code="NoCredentials"), UnseenKind.DENIED, "ses:GetAccount"),
+        (Denied("no credentials", code="NoCredentials"), UnseenKind.DENIED, "AWS credentials that work"),
         (Throttled("slow"), UnseenKind.THROTTLED, "ses:GetAccount"),
         (Unavailable("down", code="Unreachable"), UnseenKind.UNREACHABLE, "ses:GetAccount"),
         (Uncertain("late", code="Timeout"), UnseenKind.TIMEOUT, "ses:GetAccount"),

@@ -135,7 +135,8 @@ async def console(store: Store, clock: Clock) -> AsyncIterator[Opened]:
         complaint_slow=8e-4,
         complaint_stop=1e-3,
     )
-    pages = Pages(store=store, lane=LANE, now=clock, policy=always(Policy()), limits=limits)
+    told = {"webhook-hooks.example.com-1": "webhook-hooks.example.com-1", "email-1": "ops@example.com"}
+    pages = Pages(store=store, lane=LANE, now=clock, policy=always(Policy()), limits=limits, told=told)
     inner = console_app(pages, signer, actions(store), hosts=("mail.example.com",))
     async with serving(Starlette(routes=[Mount("/console", app=inner)])) as url:
         yield Opened(url=f"{url}/console", signer=signer, store=store, clock=clock)

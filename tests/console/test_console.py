@@ -4,16 +4,28 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from sendworthy.app.console import limits
+from sendworthy.audit.profile import Stream
+from sendworthy.config import Config
+from sendworthy.console import alert_lines, view
 from sendworthy.console.guard import host_name
+from sendworthy.console.pages import Pages
 from sendworthy.console.sessions import COOKIE
-from sendworthy.store import Store
-from tests.console.conftest import Clock, Opened, tell_a_story
+from sendworthy.pacing.governor import Policy, Quota, State
+from sendworthy.pacing.today import always
+from sendworthy.store import Lane, Store
+from sendworthy.store.alerting import StoredAlert
+from sendworthy.store.standstill import OtherWay
+from tests.console import troubles
+from tests.console.conftest import LANE, Clock, Opened, tell_a_story
 
-PAGES = ("/", "/messages", "/messages/m0", "/suppressions")
+PAGES = ("/", "/alerts", "/messages", "/messages/m0", "/suppressions")
 
 
 @asynccontextmanager
@@ -135,6 +147,8 @@ async def test_a_suppression_is_made_and_removed_with_its_reason(console: Opened
         assert "Suppressed." in (await post(session, page, csrf=token, address="x@example.org", do="suppress"))[1]
         assert (await post(session, page, csrf=token, address="x@example.org", do="remove", why=" "))[0] == 400
         assert (await post(session, page, csrf=token, address="not one", do="suppress"))[0] == 400
+        of_simulator = "bounce@simulator.amazonses.com"
+        assert (await post(session, page, csrf=token, address=of_simulator, do="suppress"))[0] == 400
         assert [one.address for one in (await console.store.suppressions())[0]] == ["x@example.org"]
         text = (await post(session, page, csrf=token, address="x@example.org", do="remove", why="wrote to us"))[1]
         assert "Removed 1" in text
@@ -210,3 +224,127 @@ async def test_a_store_that_cannot_be_read_is_told(console: Opened, store: Store
         status, text = await get(session, f"{console.url}/")
     assert status == 503
     assert "Not shown" in text
+
+
+# Alerts
+
+
+def words_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+async def test_without_an_alert_both_pages_say_so_and_who_would_be_told(console: Opened) -> None:
+    async with signed_in(console) as session:
+        overview = words_of((await get(session, f"{console.url}/"))[1])
+        alerts = words_of((await get(session, f"{console.url}/alerts"))[1])
+    assert "No alert is open." in overview
+    assert "No alert is open." in alerts
+    assert "ops@example.com never so far" in alerts
+    assert "Over in the last 7 days None." in alerts
+
+
+async def test_an_open_alert_stands_on_the_overview_and_tells_whom_it_reached_and_why_not(console: Opened) -> None:
+    await troubles.one(console.store, console.clock)
+    async with signed_in(console) as session:
+        overview = words_of((await get(session, f"{console.url}/"))[1])
+        alerts = words_of((await get(session, f"{console.url}/alerts"))[1])
+    for words in (troubles.SHOP.happened, troubles.SHOP.to_do, "Since 2026-05-04 09:30:00"):
+        assert words in overview
+        assert words in alerts
+    assert "error key stopped shop (AKSWSHOP)" in alerts
+    assert "ops@example.com told at 2026-05-04 09:30:00" in alerts
+    assert f"{troubles.HOOK} not told yet; after 1 try: hooks.example.com answered HTTP 503." in alerts
+    assert f"{troubles.HOOK} never so far 1 0 hooks.example.com answered HTTP 503." in alerts
+
+
+async def test_the_most_urgent_alert_is_first_and_what_is_over_stands_apart(console: Opened) -> None:
+    await troubles.many(console.store, console.clock)
+    async with signed_in(console) as session:
+        overview = words_of((await get(session, f"{console.url}/"))[1])
+        page = (await get(session, f"{console.url}/alerts"))[1]
+    assert overview.index("critical AWS has paused") < overview.index("error The key shop")
+    assert "27 more, and who was told" in overview
+    assert page.count('<article class="card alert">') == 32
+    head, _, over = words_of(page).partition("Over in the last 7 days")
+    assert "day nearly full" not in head
+    assert over.count("day nearly full 80 % of the day is used.") == 3
+    assert "over at 2026-05-04 09:37:00" in over
+    console.clock.advance(days=8)
+    async with signed_in(console) as session:
+        late = words_of((await get(session, f"{console.url}/alerts"))[1])
+    assert "Over in the last 7 days None." in late
+    assert "key stopped" in late, "what is open is shown however old it is"
+
+
+async def test_what_was_given_up_and_who_is_told_no_more_are_named(console: Opened) -> None:
+    await console.store.alerts.see([troubles.SHOP])
+    await troubles.announce(console.store, troubles.HOOK, "webhook-old.example.com-2")
+    errors = {troubles.HOOK: "hooks.example.com answered HTTP 410.", "webhook-old.example.com-2": "No such target."}
+    await troubles.answer(console.store, console.clock, errors, give_up=True)
+    async with signed_in(console) as session:
+        alerts = words_of((await get(session, f"{console.url}/alerts"))[1])
+    assert f"{troubles.HOOK} not told yet; given up: hooks.example.com answered HTTP 410." in alerts
+    assert "webhook-old.example.com-2 (no longer configured) not told yet; given up: No such target." in alerts
+    assert "ops@example.com not told of this one so far" in alerts
+
+
+async def test_the_words_of_an_alert_are_data(console: Opened) -> None:
+    """The store takes < and > out; the page must not rely on it, nor a target's answer on being text."""
+    one = StoredAlert(
+        id=1,
+        kind="<b>kind</b>",
+        subject="<i>x</i>",
+        level="error",
+        happened="<script>alert(1)</script>",
+        to_do="<img src=x>",
+        opened_at=console.clock(),
+        seen_at=console.clock(),
+        told_at=None,
+        cleared_at=console.clock(),
+    )
+    line = alert_lines.Line(who="<u>who</u>", tone='x" onclick="', text="<s>503</s>")
+    target = alert_lines.TargetLine(who="<u>t</u>", gone=False, told_at=None, waiting=0, given_up=0, error="<q>no</q>")
+    shared = {"root": "", "csrf": "c", "here": "alerts", "now": console.clock()}
+    values = {"open": [(one, [line])], "open_count": 1, "over": [one], "days": 7, "targets": [target]}
+    page = view.render("alerts.html", **shared, **values)
+    for tag in ("<b>", "<i>", "<script", "<img", "<u>", "<s>", "<q>", 'onclick="'):
+        assert tag not in page
+    assert page.count("&lt;script&gt;alert(1)") == 2
+
+
+async def test_while_a_relay_stands_in_the_overview_does_not_say_that_nothing_goes(
+    tmp_path: Path, clock: Clock, store: Store
+) -> None:
+    relay = OtherWay(
+        name="smtp.example.net:587",
+        lane=Lane(account="relay", region="smtp.example.net"),
+        streams=frozenset({Stream.TRANSACTIONAL}),
+    )
+    await tell_a_story(store, clock)
+    await store.close()
+    other = await Store.open(f"sqlite:///{tmp_path / 'a.db'}", now=clock, new_id=lambda: "id", other_way=relay)
+    pages = Pages(store=other, lane=LANE, now=clock, policy=always(Policy()), limits=limits(Config()))
+    assert (await pages.overview())["standing_in"] == ""
+    await other.change_governor(LANE, stopped)
+    await other.change_governor(relay.lane, lambda _: State(quota=QUOTA))
+    values = await pages.overview()
+    page = words_of(view.render("overview.html", root="", csrf="c", here="overview", now=clock(), **values))
+    assert "Nothing goes to SES at the moment: paused." in page
+    assert "The relay smtp.example.net:587 stands in (paused): transactional mail goes by it." in page
+    assert "It goes by the relay smtp.example.net:587" in page
+    await other.close()
+
+
+QUOTA = Quota(
+    max_24_hour_send=50,
+    max_send_rate=10,
+    sent_last_24_hours=0,
+    production=True,
+    sending_enabled=True,
+    read_at=0,
+)
+
+
+def stopped(known: State | None) -> State:
+    assert known is not None
+    return replace(known, quota=replace(known.quota, sending_enabled=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -53,6 +54,21 @@ def test_a_page_names_only_commands_that_exist(page: Path) -> None:
         rest = words.split()[1:2]
         if rest and isinstance(known[name], click.Group):
             assert f"{name} {rest[0]}" in known, f"sendworthy {name} {rest[0]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_shows_only_commands_that_would_be_understood(page: Path) -> None:
+    known = commands()
+    for shown in re.findall(
+        r"^(?: {4})?sendworthy [a-z].*(?:(?<=\\)\n.*)*", page.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        words = shlex.split(re.split(r"  +(?=\S)| [>&|<]", shown.strip().replace("\\\n", " "))[0], comments=True)[1:]
+        depth = 2 if isinstance(known.get(words[0]), click.Group) and " ".join(words[:2]) in known else 1
+        depth = 3 if " ".join(words[:3]) in known else depth
+        name = " ".join(words[:depth])
+        assert name in known, shown
+        with click.Context(known[name], info_name=name) as context:
+            known[name].make_parser(context).parse_args(words[depth:])  # raises for an option that does not exist
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -191,7 +191,7 @@ async def test_a_key_whose_hard_bounces_climb_is_slowed_then_paused_and_a_person
     assert f"sendworthy keys resume {key.access_key_id}" in told["key_stopped"].to_do
     clock.advance(60)
     await store.resume(PauseScope.KEY, key.access_key_id)
-    await store.put_proof(RESUMED, subject=key.access_key_id, at=clock(), data={})
+    await store.case_file.put_proof(RESUMED, subject=key.access_key_id, at=clock(), data={})
     await watch_keys(store, LIMITS, slowed_share=0.1, now=clock())
     await bounced(store, clock, desk, key, sent=3, bounces=0)
     assert await watch() is Verdict.HEALTHY

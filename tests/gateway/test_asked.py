@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from sendworthy.errors import InvalidMessage
 from sendworthy.gateway.asked import Asked, read_asked
 from sendworthy.gateway.keys import Key
+from sendworthy.gateway.reception import Suppressed
+from sendworthy.mail.address import Address
+from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.status import Status
 from sendworthy.store import Store
 from sendworthy.store.values import Priority
@@ -55,7 +59,11 @@ def test_a_time_to_live_begins_when_the_message_may_go() -> None:
         ({"send_at": "2026-05-04T12:00:00"}, "send-at is not an instant"),
         ({"send_at": "99999999999"}, "send-at"),
         ({"send_at": "2027-05-04T12:00:00Z"}, "90 days"),
-        ({"expires_at": "2026-05-04T09:30:00Z"}, "expire before"),
+        ({"send_at": "20260504"}, "instant"),
+        ({"send_at": "0001-01-01T00:00:00+14:00"}, "instant"),
+        ({"expires_at": "9999-12-31T23:59:59-14:00"}, "instant"),
+        ({"idempotency_key": "a\udcff"}, "idempotency"),
+        ({"idempotency_key": "a\0"}, "idempotency"),
         ({"expires_at": "2026-05-04T11:00:00Z", "send_at": "2026-05-04T12:00:00Z"}, "expire before"),
         ({"expires_at": "2026-05-05T11:00:00Z", "expires_in": "1h"}, "Both"),
         ({"expires_in": "1 hour"}, "duration"),
@@ -133,3 +141,51 @@ async def test_a_key_without_the_right_steers_nothing_by_x_ses_headers(
     assert message is not None
     assert (message.configuration_set, dict(message.tags)) == ("", {})
     assert await store.body(message.id) == RAW
+
+
+async def test_a_key_without_the_right_lets_no_stranger_schedule_or_call_off_mail(
+    door: str, key: Key, keys: Any, store: Store
+) -> None:
+    relay = await keys.create("relay", stream=key.stream, ses_headers=False)
+    asked = b"X-Sendworthy-Send-At: 2026-05-04T12:00:00Z\r\nX-Sendworthy-Idempotency-Key: order-7\r\n"
+    ids = {
+        (await call(door, relay, "send_email", Content={"Raw": {"Data": asked + RAW + more}}))["MessageId"]
+        for more in (b"", b"and more")
+    }
+    assert len(ids) == 2
+    assert {one.due_at for one in (await store.deliveries())[0]} == {datetime(2026, 5, 4, 9, 30, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize("name", ["X-SES-SOURCE-ARN", "X-SES-LIST-MANAGEMENT-OPTIONS", "X-SES-TENANT"])
+async def test_what_is_not_carried_is_refused_by_name_in_a_header_too(door: str, key: Key, name: str) -> None:
+    raw = f"{name}: something\r\n".encode() + RAW
+    code, _, words = await refusal(door, key, "send_email", Content={"Raw": {"Data": raw}})
+    assert (code, name.lower() in words) == ("BadRequestException", True)
+
+
+@pytest.mark.parametrize("value", [b"\xff\xfe", b"a b", b"a|b", b"x" * 65])
+async def test_a_configuration_set_has_a_name_that_ses_knows(door: str, key: Key, value: bytes) -> None:
+    raw = b"X-SES-CONFIGURATION-SET: " + value + b"\r\n" + RAW
+    code, _, words = await refusal(door, key, "send_email", Content={"Raw": {"Data": raw}})
+    assert (code, "configuration set" in words) == ("BadRequestException", True)
+
+
+async def test_a_repeat_gets_the_first_answer_though_by_now_it_would_be_refused(
+    door: str, key: Key, store: Store, desk: Any, clock: Any
+) -> None:
+    """The first answer was lost on the way; telling the caller that nothing was sent would be a lie."""
+    tags = (("sendworthy-idempotency-key", "order-7"), ("sendworthy-expires-at", "20260504T094000Z"))
+    first = await call(door, key, "send_email", **simple(*tags))
+    clock.advance(1_200)
+    desk.rules = replace(desk.rules, suppressed=Suppressed.REFUSE)
+    assert (await call(door, key, "send_email", **simple(*tags)))["MessageId"] == first["MessageId"]
+    code, _, words = await refusal(door, key, "send_email", **simple(*tags, ("kind", "other")))
+    assert "idempotency key" in words
+    code, _, words = await refusal(door, key, "send_email", **simple(tags[1]))
+    assert (code, "expire before" in words) == ("BadRequestException", True)
+
+    gone = ("sendworthy-idempotency-key", "order-8")
+    first = await call(door, key, "send_email", **simple(gone))
+    await store.add_suppression(Address("a", "example.org"), SuppressionReason.MANUAL, source="test")
+    assert (await call(door, key, "send_email", **simple(gone)))["MessageId"] == first["MessageId"]
+    assert (await refusal(door, key, "send_email", **simple(("kind", "new"))))[0] == "MessageRejected"

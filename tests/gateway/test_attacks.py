@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from starlette.types import Message, Scope
 from sendworthy.audit.profile import Stream
 from sendworthy.clients.models import service_model
 from sendworthy.errors import StoreBusy
+from sendworthy.gateway import handlebars
+from sendworthy.gateway.handlebars import TemplateError
 from sendworthy.gateway.http_body import Bodies, Bounds, TooLarge, TooSlow
 from sendworthy.gateway.http_door import app
 from sendworthy.gateway.keys import Key, Keys
@@ -208,3 +211,30 @@ async def test_a_store_that_is_busy_is_a_503_that_says_when_to_come_back(door: s
     assert all(int(headers["retry-after"]) >= 1 for headers in busy)
     kept = (await store.messages())[0]
     assert len(kept) == sum(status == 200 for status, _, _ in answers)
+
+
+@pytest.mark.parametrize(
+    ("template", "data"),
+    [
+        ("{{#each a}}{{#each ../a}}{{/each}}{{/each}}", {"a": [1] * 20_000}),
+        ("{{!--" * 80_000, {}),
+        ("{{!--}}" * 50_000 + "{{", {}),
+        ("{{!-- a }}" * 40_000 + "{{", {}),
+        ("{{{" * 100_000, {}),
+        ("\\{{" * 100_000, {}),
+        ("{{a}}", {"a": json.loads("[" * 900 + "]" * 900)}),
+    ],
+)
+def test_no_template_holds_the_gateway_up(template: str, data: dict[str, Any]) -> None:
+    began = time.process_time()
+    with pytest.raises(TemplateError):
+        handlebars.read(template).render(data)
+    assert time.process_time() - began < 3
+
+
+def test_templates_that_were_read_are_kept_within_bounds() -> None:
+    """Each call may bring a template of its own; 256 of the largest would take gigabytes."""
+    for number in range(12):
+        handlebars.read(f"{number}" + "x" * 300_000)
+    assert handlebars.read("11" + "x" * 300_000) is handlebars.read("11" + "x" * 300_000)
+    assert sum(map(len, handlebars._kept._templates)) <= 1024 * 1024

@@ -247,3 +247,20 @@ def test_an_own_certificate_is_kept_and_renewed_before_it_ends(tmp_path: Path) -
     assert certificate.fingerprint(certificate.own_certificate(path, names=("localhost",), now=now)) == first
     later = now.replace(year=2029)
     assert certificate.fingerprint(certificate.own_certificate(path, names=("localhost",), now=later)) != first
+
+
+async def test_a_revoked_key_sends_nothing_more_in_a_session_that_is_already_open(
+    opened: Opened, key: Key, keys: Keys, store: Store
+) -> None:
+    smtp = await opened.speak(lambda: opened.signed_in(key))
+    try:
+        await opened.speak(lambda: smtp.sendmail("shop@example.com", ["a@example.org"], MAIL))
+        assert await keys.revoke(key.access_key_id)
+        with pytest.raises(smtplib.SMTPDataError) as caught:
+            await opened.speak(lambda: smtp.sendmail("shop@example.com", ["a@example.org"], MAIL))
+        assert caught.value.smtp_code == 421
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            await opened.speak(lambda: opened.signed_in(key))
+    finally:
+        smtp.close()
+    assert len((await store.messages())[0]) == 1

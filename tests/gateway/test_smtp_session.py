@@ -227,3 +227,21 @@ def test_no_bytes_break_a_session_and_none_sends_without_a_key(pieces: list[byte
                 step = session.judged(None)
             assert isinstance(step, Reply)
             assert "\n" not in step.text.replace("\r\n", "")
+
+
+@pytest.mark.parametrize("pieces", [[b".\r\n"], [b".", b"\r\n"], [b".\r", b"\n"], [b".", b"\r", b"\n"]])
+def test_a_message_of_nothing_ends_however_it_is_cut(pieces: list[bytes]) -> None:
+    session = signed_in()
+    assert codes(message(session, b"")) == []
+    steps = talk(session, *pieces, b"NOOP\r\n")
+    assert codes(steps) == ["MAIL", "250"]
+    assert steps[0].data == b""
+
+
+@pytest.mark.parametrize("address", ["a..b@example.org", "a@b@example.org", "@a:b@example.org", "a@-x.test", "a@"])
+def test_what_is_no_address_is_said_at_once_and_of_this_recipient_alone(address: str) -> None:
+    """Said of the whole message, a relay in front would return it to everybody."""
+    session = signed_in()
+    assert codes(talk(session, f"MAIL FROM:<{address}>\r\n".encode())) == ["501"]
+    both = f"MAIL FROM:<a@example.com>\r\nRCPT TO:<{address}>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n".encode()
+    assert codes(talk(session, both)) == ["250", "553", "250", "354"]

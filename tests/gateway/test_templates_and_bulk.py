@@ -145,6 +145,36 @@ async def test_each_entry_of_a_bulk_call_is_a_message_with_its_own_answer(
     assert len((await store.messages())[0]) == 2
 
 
+async def test_one_idempotency_key_for_a_bulk_call_is_one_for_each_of_its_entries(
+    door: str, key: Key, store: Store
+) -> None:
+    await put(door, key)
+    data = json.dumps({"name": "you", "items": []})
+    entries: list[dict[str, Any]] = [{"Destination": {"ToAddresses": [f"{one}@example.org"]}} for one in "abc"]
+    entries[2]["ReplacementTags"] = [{"Name": "sendworthy-idempotency-key", "Value": "mine"}]
+
+    async def send() -> list[str]:
+        sent = await call(
+            door,
+            key,
+            "send_bulk_email",
+            FromEmailAddress="shop@example.com",
+            DefaultContent={"Template": {"TemplateName": "hello", "TemplateData": data}},
+            DefaultEmailTags=[{"Name": "sendworthy-idempotency-key", "Value": "mailing-7"}],
+            BulkEmailEntries=entries,
+        )
+        return [one.get("MessageId", one["Status"]) for one in sent["BulkEmailEntryResults"]]
+
+    first = await send()
+    assert len(set(first)) == 3
+    assert await send() == first
+    entries.reverse()
+    assert await send() == first[::-1]
+    entries[1]["ReplacementTags"] = [{"Name": "kind", "Value": "other"}]
+    assert await send() == [first[2], "INVALID_PARAMETER", first[0]]
+    assert len((await store.messages())[0]) == 3
+
+
 async def test_a_bulk_call_names_its_template_or_is_told(door: str, key: Key) -> None:
     entries = [{"Destination": {"ToAddresses": ["a@example.org"]}}]
     missing = {"Template": {"TemplateName": "none", "TemplateData": "{}"}}
@@ -166,3 +196,12 @@ async def test_a_bulk_call_names_its_template_or_is_told(door: str, key: Key) ->
         BulkEmailEntries=entries * 51,
     )
     assert (code, status) == ("BadRequestException", 400)
+
+
+async def test_what_no_database_takes_is_refused_and_no_internal_error(door: str, key: Key) -> None:
+    text = {"Subject": "Hi", "Text": "a\0b"}
+    told = await refusal(door, key, "create_email_template", TemplateName="nul", TemplateContent=text)
+    assert told[:2] == ("BadRequestException", 400)
+    for operation in ("get_email_template", "delete_email_template"):
+        assert (await refusal(door, key, operation, TemplateName="a b"))[0] == "NotFoundException"
+    assert (await refusal(door, key, "list_email_templates", NextToken="a b"))[0] == "BadRequestException"

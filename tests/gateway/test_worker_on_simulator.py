@@ -20,10 +20,11 @@ from sendworthy.clients.ses_send import SesSender
 from sendworthy.gateway.account import refresh_account
 from sendworthy.gateway.worker import Worker
 from sendworthy.mail.status import Status
+from sendworthy.pacing.governor import Policy
 from sendworthy.simulator.serve import Endpoints, Settings, running
 from sendworthy.simulator.state import DEFAULT_CALLER
 from sendworthy.store import Lane, Store
-from sendworthy.store.values import NewDelivery, NewMessage
+from sendworthy.store.values import Answered, Claim, NewDelivery, NewMessage, Outgoing
 
 REGION = "eu-west-1"
 LANE = Lane(region=REGION)
@@ -194,3 +195,20 @@ async def test_expired_credentials_stop_the_lane_and_burn_nothing(
     found, _ = await store.deliveries()
     assert {(delivery.status, delivery.attempts) for delivery in found} == {(Status.SENT, 1)}
     assert sum(delivery.tries for delivery in found) == 5
+
+
+async def test_a_reading_of_the_quota_does_not_forget_what_is_on_the_wire(aws: Aws, store: Store, clock: Any) -> None:
+    """SES may not have counted it yet, and where others use the account its figure is all there is."""
+    await refresh_account(aws, store, LANE, now=clock)
+    await accept(store, "a@example.org", "b@example.org", "c@example.org")
+    asked = Claim(lane=LANE, owner="w", limit=3, lease_seconds=60, policy=Policy())
+    flying: list[Outgoing] = []
+    for _ in range(3):
+        flying += (await store.claim(asked)).outgoing
+        clock.advance(2)
+    state = await refresh_account(aws, store, LANE, now=clock)
+    assert state.granted - state.granted_at_reading == len(flying) == 3
+    sent = [Answered(delivery_id=out.delivery_id, n=1, status=Status.SENT, kind="sent") for out in flying]
+    await store.answer(LANE, sent, learnt=lambda state: state)
+    state = await refresh_account(aws, store, LANE, now=clock)
+    assert state.granted == state.granted_at_reading == 3

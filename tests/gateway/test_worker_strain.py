@@ -127,7 +127,7 @@ async def test_a_second_try_is_marked_for_the_eyes_of_the_sender(
     await drain(worker, clock)
     assert (await statuses(store)) == {"order": Status.UNCERTAIN}
     clock.advance(7200)
-    assert await store.try_again(timedelta(hours=1)) == 1
+    assert await store.periodic.try_again(timedelta(hours=1)) == 1
     ses.answer = lambda _: Answer(kind=AnswerKind.SENT, ses_message_id="ses-2")
     await drain(worker, clock)
     assert [parcel.tags.get(AGAIN_TAG) for parcel in ses.calls] == [None, "1"]
@@ -150,7 +150,7 @@ async def test_an_ses_that_answers_nothing_puts_only_a_few_in_doubt(
     state = await store.governor(lane)
     assert state
     assert state.breaker == "unanswered"
-    [waiting] = await store.waiting(lane, policy=Policy())
+    [waiting] = await store.standstill.waiting(lane, policy=Policy())
     assert waiting.reason == "unanswered"
     ses.answer = lambda _: Answer(kind=AnswerKind.SENT, ses_message_id="ses")
     clock.advance(60)
@@ -221,7 +221,9 @@ async def test_a_paused_configuration_set_is_left_alone_and_the_rest_goes_on(
         clock.advance(1)
     assert (await statuses(store))["reset"] is Status.SENT
     assert len(ses.calls) <= 4 + 1
-    [waiting] = [one for one in await store.waiting(lane, policy=Policy()) if one.configuration_set == "news"]
+    [waiting] = [
+        one for one in await store.standstill.waiting(lane, policy=Policy()) if one.configuration_set == "news"
+    ]
     assert waiting.reason == "paused"
     assert "It is paused." in waiting.text
     assert waiting.expected_at is not None

@@ -58,7 +58,7 @@ def now() -> datetime:
 async def settle(store: Store, terms: Terms, worker: Worker) -> None:
     """Try again what was in doubt for long enough, as the periodic job does."""
     while terms.doubt is not None:
-        if await store.try_again(timedelta(seconds=terms.doubt)):
+        if await store.periodic.try_again(timedelta(seconds=terms.doubt)):
             worker.wake()
         await asyncio.sleep(0.1)
 

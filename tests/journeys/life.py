@@ -131,7 +131,7 @@ async def send(
         while not done.done():
             await worker.step()
     await drain(worker, clock)
-    if last and await store.try_again(timedelta()):
+    if last and await store.periodic.try_again(timedelta()):
         await drain(worker, clock)
     await sender.close()
 

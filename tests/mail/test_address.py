@@ -132,3 +132,17 @@ def test_a_domain_in_ascii_is_what_idna_makes_of_it(domain: str) -> None:
     except InvalidMessage:
         with pytest.raises(InvalidMessage):
             parse_address(f"user@{meant}")
+
+
+@pytest.mark.parametrize(
+    "text", ['"ann"@example.org', '"\\a\\n\\n"@example.org', '"Ann"@EXAMPLE.org', "ann@example.org."]
+)
+def test_needless_quotes_do_not_make_another_mailbox(text: str) -> None:
+    assert parse_address(text).key == "ann@example.org"
+
+
+def test_quotes_that_are_needed_stay_in_one_spelling() -> None:
+    keys = {parse_address(text).key for text in ('"a b"@example.org', '"a\\ b"@example.org', '"A B"@example.org')}
+    assert keys == {'"a b"@example.org'}
+    assert parse_address(keys.pop()).key == '"a b"@example.org'
+    assert parse_address('"a\\"b"@example.org').key == '"a\\"b"@example.org'

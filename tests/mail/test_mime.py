@@ -4,7 +4,6 @@ import email
 import email.policy
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.utils import getaddresses
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendworthy.errors import InvalidMessage
-from sendworthy.mail.mime import MAX_LINE, PLAIN_ADDRESS, Attachment, Simple, compose, one_address, open_raw, read_tags
+from sendworthy.mail.address_list import PLAIN_ADDRESS, read_address_list
+from sendworthy.mail.mime import MAX_LINE, Attachment, Simple, compose, one_address, open_raw, read_tags
 
 DATE = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
@@ -214,4 +214,27 @@ def test_tags_that_are_no_pairs_are_refused(header: str) -> None:
 
 @given(st.from_regex(PLAIN_ADDRESS, fullmatch=True))
 def test_what_is_read_without_the_library_is_what_the_library_reads(text: str) -> None:
-    assert getaddresses([text]) == [("", text)]
+    assert read_address_list(f" {text} ") == [("", text)]
+
+
+FROM = b"From: shop@example.com\r\n"
+
+
+def test_blind_copies_of_a_resent_message_are_struck_out_too() -> None:
+    opened = open_raw(FROM + b"Resent-Bcc: hidden@example.org\r\nTo: a@example.org\r\n\r\nx")
+    assert b"hidden" not in opened.raw
+    with pytest.raises(InvalidMessage):
+        write(headers=[("Resent-Bcc", "hidden@example.org")])
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        ("=?utf-8?q?a=00b?=", "a\ufffdb"),
+        ("=?utf-7?q?+2AA-?=", "=?utf-7?q?+2AA-?="),
+        ("=?unicode_escape?q?=5Cud800?=", "=?unicode_escape?q?=5Cud800?="),
+        ("=?iso-8859-1?q?caf=E9?=", "caf\xe9"),
+    ],
+)
+def test_a_subject_is_shown_without_what_no_database_takes(subject: str, shown: str) -> None:
+    assert open_raw(FROM + f"Subject: {subject}\r\n\r\nx".encode()).subject == shown

@@ -247,7 +247,7 @@ async def test_forwarding_is_switched_off_only_after_a_drill_or_by_name(wide: Wi
     async with store_of(config) as store:
         for kind in ("drill.bounce", "drill.complaint"):
             data = {"trials": 3, "passed": 3, "longest_seconds": 1.0}
-            await store.put_proof(kind, subject=REGION, at=CLOCK.now(), data=data)
+            await store.case_file.put_proof(kind, subject=REGION, at=CLOCK.now(), data=data)
     assert (await applied(config, wide.aws)).error is None
     identity = await wide.aws.call("sesv2", "GetEmailIdentity", EmailIdentity=DOMAIN)
     assert identity["FeedbackForwardingStatus"] is False

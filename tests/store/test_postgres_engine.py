@@ -59,7 +59,7 @@ async def test_every_acknowledged_commit_has_reached_the_disk(postgres: Server) 
     own = await asyncpg.connect(url)
     before = await own.fetchrow("SELECT wal_sync, pg_current_wal_flush_lsn() AS flushed FROM pg_stat_wal")
     for number in range(20):
-        await store.append_fact("case", kind=f"k{number}", at=NOW, data={})
+        await store.case_file.append_fact("case", kind=f"k{number}", at=NOW, data={})
         # What was inserted into the log before the answer has been flushed when the answer is here.
         at_answer = await own.fetchrow("SELECT pg_current_wal_flush_lsn() AS flushed, pg_current_wal_lsn() AS written")
         assert at_answer["flushed"] > before["flushed"]
@@ -87,8 +87,8 @@ async def test_the_migrations_make_exactly_the_schema(postgres: Server) -> None:
 async def test_many_that_open_an_empty_database_at_once_migrate_it_once(postgres: Server) -> None:
     url = await a_database(postgres)
     stores = await asyncio.gather(*(open_at(url) for _ in range(6)))
-    await asyncio.gather(*(store.append_fact("case", kind="a", at=NOW, data={}) for store in stores))
-    assert len(await stores[0].facts("case")) == 6
+    await asyncio.gather(*(store.case_file.append_fact("case", kind="a", at=NOW, data={}) for store in stores))
+    assert len(await stores[0].case_file.facts("case")) == 6
     await asyncio.gather(*(store.close() for store in stores))
 
 
@@ -158,18 +158,18 @@ def own_server() -> Iterator[Server]:
 
 async def test_a_database_that_goes_and_comes_back_is_told_and_used_again(own_server: Server) -> None:
     store = await open_at(await a_database(own_server))
-    await store.append_fact("case", kind="before", at=NOW, data={})
+    await store.case_file.append_fact("case", kind="before", at=NOW, data={})
     for how in (signal.SIGQUIT, signal.SIGINT):
         own_server.stop(how)
         for _ in range(2):
             with pytest.raises(StoreUnavailable) as caught:
-                await store.append_fact("case", kind="lost", at=NOW, data={})
+                await store.case_file.append_fact("case", kind="lost", at=NOW, data={})
             assert "\n" not in caught.value.happened
             with pytest.raises(StoreUnavailable):
-                await store.facts("case")
+                await store.case_file.facts("case")
         own_server.start()
-        await store.append_fact("case", kind="after", at=NOW, data={})
-    assert [fact.kind for fact in await store.facts("case")] == ["before", "after", "after"]
+        await store.case_file.append_fact("case", kind="after", at=NOW, data={})
+    assert [fact.kind for fact in await store.case_file.facts("case")] == ["before", "after", "after"]
     await store.close()
 
 
@@ -204,7 +204,7 @@ async def test_a_closed_store_says_so(postgres: Server) -> None:
     await store.close()
     await store.close()
     with pytest.raises(StoreUnavailable, match="closed"):
-        await store.facts("case")
+        await store.case_file.facts("case")
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,8 @@ def test_the_head_named_in_the_program_is_the_newest_migration() -> None:
 
 async def test_two_that_open_an_empty_database_at_once_migrate_it_once(tmp_path: Path) -> None:
     stores = await asyncio.gather(*(open_at(tmp_path / "s.db") for _ in range(4)))
-    await asyncio.gather(*(store.append_fact("case", kind="a", at=NOW, data={}) for store in stores))
-    assert [fact.seq for fact in await stores[0].facts("case")] == [1, 2, 3, 4]
+    await asyncio.gather(*(store.case_file.append_fact("case", kind="a", at=NOW, data={}) for store in stores))
+    assert [fact.seq for fact in await stores[0].case_file.facts("case")] == [1, 2, 3, 4]
     await asyncio.gather(*(store.close() for store in stores))
 
 
@@ -212,8 +212,8 @@ async def test_only_one_process_runs_on_a_database_and_others_may_still_look(tmp
     with pytest.raises(StoreUnavailable, match="in use by another"):
         await open_at(tmp_path / "s.db", exclusive=True)
     looking = await open_at(tmp_path / "s.db")
-    await looking.append_fact("case", kind="seen", at=NOW, data={})
-    assert len(await first.facts("case")) == 1
+    await looking.case_file.append_fact("case", kind="seen", at=NOW, data={})
+    assert len(await first.case_file.facts("case")) == 1
     await looking.close()
     await first.close()
     again = await open_at(tmp_path / "s.db", exclusive=True)
@@ -222,7 +222,7 @@ async def test_only_one_process_runs_on_a_database_and_others_may_still_look(tmp
 
 async def test_the_database_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
     store = await open_at(tmp_path / "s.db")
-    await store.append_fact("case", kind="seen", at=NOW, data={})
+    await store.case_file.append_fact("case", kind="seen", at=NOW, data={})
     for path in (tmp_path / "s.db", tmp_path / "s.db-wal"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     await store.close()
@@ -233,9 +233,9 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     await store.close()
     await store.close()
     with pytest.raises(StoreUnavailable):
-        await store.facts("case")
+        await store.case_file.facts("case")
     with pytest.raises(StoreUnavailable):
-        await store.append_fact("case", kind="a", at=NOW, data={})
+        await store.case_file.append_fact("case", kind="a", at=NOW, data={})
 
 
 @pytest.mark.parametrize(

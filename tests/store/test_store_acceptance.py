@@ -70,7 +70,7 @@ async def test_a_scheduled_message_waits_for_its_time(
     await store.accept(make_message("later@example.org", send_at=clock() + timedelta(hours=1)))
     batch = await store.claim(claim)
     assert (batch.outgoing, batch.wait_seconds) == ((), 3600)
-    [waiting] = await store.waiting(claim.lane, policy=claim.policy)
+    [waiting] = await store.standstill.waiting(claim.lane, policy=claim.policy)
     assert (waiting.reason, waiting.expected_at) == ("scheduled", clock() + timedelta(hours=1))
     clock.advance(3600)
     assert await claimed(store, claim) == ["later@example.org"]
@@ -113,8 +113,8 @@ async def test_mail_that_is_too_late_is_not_sent(
     clock.advance(301)
     batch = await store.claim(claim)
     assert (batch.outgoing, batch.expired) == ((), 1)
-    assert await store.expire() == 1
-    assert await store.expire() == 0
+    assert await store.periodic.expire() == 1
+    assert await store.periodic.expire() == 0
     assert await statuses(store) == {"m1-0": (Status.EXPIRED, "expired"), "m2-0": (Status.EXPIRED, "expired")}
     assert "expired" in [moment.what for moment in await store.timeline("m2")]
 

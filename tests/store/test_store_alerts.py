@@ -138,9 +138,9 @@ async def test_two_processes_open_and_announce_a_cause_once(url: str, clock: Clo
 
 async def test_a_process_that_slept_through_its_lease_announces_and_ends_nothing(store: Store, clock: Clock) -> None:
     await store.alerts.see([an_alert()])
-    old = await store.begin_job("alerts", 1, owner="old", lease_seconds=60)
+    old = await store.periodic.begin_job("alerts", 1, owner="old", lease_seconds=60)
     clock.advance(400)
-    assert await store.begin_job("alerts", 1, owner="new", lease_seconds=60)
+    assert await store.periodic.begin_job("alerts", 1, owner="new", lease_seconds=60)
     with pytest.raises(Superseded):
         await store.alerts.announce(["a"], remind_after=DAY, fence=old)
     with pytest.raises(Superseded):
@@ -171,7 +171,7 @@ async def test_old_alerts_and_notices_go_with_the_records(store: Store, clock: C
     await store.alerts.over(AlertKind.KEY_STOPPED, but={"open"})
     await tellings(store)
     clock.advance(3 * DAY.total_seconds())
-    while await store.drop_old(Retention(bodies=DAY, records=2 * DAY)):
+    while await store.periodic.drop_old(Retention(bodies=DAY, records=2 * DAY)):
         continue
     assert [one.subject for one in await store.alerts.list(cleared_since=clock() - 100 * DAY)] == ["open"]
     assert await store.alerts.targets() == ()
@@ -249,7 +249,8 @@ async def test_an_event_of_our_own_breaks_no_silence(
     [one] = await store.hearing.claim_forwards(limit=1, lease_seconds=60)
     await store.hearing.forward_later(one, due_at=None, error="404")
     await store.park(b"?", reason="not JSON", source="test")
-    await store.put_proof("completeness.checked", subject="/eu-west-1", at=clock(), data={"verdict": "incomplete"})
+    data = {"verdict": "incomplete"}
+    await store.case_file.put_proof("completeness.checked", subject="/eu-west-1", at=clock(), data=data)
     sight = await store.alerts.sight(LANE)
     assert (sight.dead_letters, sight.parked, sight.checked) == ({"shop": 1}, 1, "incomplete")
     clock.advance(DAY.total_seconds() + 1)

@@ -202,3 +202,36 @@ async def test_a_thousand_addresses_are_asked_at_once(store: Store) -> None:
     await store.add_suppression(Address("u999", "example.org"), SuppressionReason.MANUAL, source="test")
     asked = [f"u{number}@example.org" for number in range(1200)]
     assert await store.suppressed(asked) == {"u999@example.org": SuppressionReason.MANUAL}
+
+
+async def test_what_a_database_does_not_keep_is_left_out_of_an_event_and_the_event_is_kept(
+    store: Store,
+    claim: Claim,
+    make_message: Callable[..., NewMessage],
+    open_account: Callable[..., Awaitable[State]],
+) -> None:
+    """The words in a bounce are a stranger's server's: one NUL must not keep all events from being recorded."""
+    await open_account()
+    await send_one(store, claim, make_message())
+    bounce = a_hard_bounce(delivery_id="m1-0", diagnostic="smtp; 550 no\0such \ud800user")
+    assert (await store.record_events([bounce], source="test")).new == 1
+    assert await status_of(store, "m1-0") is Status.BOUNCED
+    assert (await store.record_events([bounce], source="test")).duplicate == 1
+
+
+async def test_the_reason_of_a_status_does_not_depend_on_whether_the_answer_came_first(
+    store: Store,
+    claim: Claim,
+    make_message: Callable[..., NewMessage],
+    open_account: Callable[..., Awaitable[State]],
+) -> None:
+    await open_account()
+    await send_one(store, claim, make_message())
+    await store.record_events([a_hard_bounce(delivery_id="m1-0")], source="test")
+    await store.accept(make_message("b@example.org"))
+    [out] = (await store.claim(claim)).outgoing
+    await store.record_events([a_hard_bounce(delivery_id="m2-0", recipient="b@example.org")], source="test")
+    sent = Answered(delivery_id=out.delivery_id, n=1, status=Status.SENT, kind="sent", ses_message_id="ses-2")
+    await store.answer(claim.lane, [sent], learnt=lambda state: state)
+    found, _ = await store.deliveries()
+    assert {(one.status, one.reason) for one in found} == {(Status.BOUNCED, "General")}

@@ -111,7 +111,7 @@ async def test_bulk_mail_is_claimed_by_the_hours_share_and_urgent_mail_beside_it
     assert [one.urgent for one in (await store.claim(spreading)).outgoing] == [True]
     day = await store.feedback.day(lane, clock())
     assert (day.sent, day.hour, day.oldest_of_hour) == (4, 4, at - at % 60)
-    [waiting] = await store.waiting(lane, policy=spreading.policy)
+    [waiting] = await store.standstill.waiting(lane, policy=spreading.policy)
     assert (waiting.reason, waiting.count) == ("ramp_hour", 5)
     assert waiting.text == "The warm-up spreads bulk mail over the day."
     clock.advance(3661)
@@ -140,7 +140,7 @@ async def test_people_are_told_when_the_24_hours_free(
     await store.accept(make_message("a@example.org", "b@example.org", "c@example.org"))
     assert len((await store.claim(warming)).outgoing) == 2
     clock.advance(7200)
-    [waiting] = await store.waiting(lane, policy=warming.policy)
+    [waiting] = await store.standstill.waiting(lane, policy=warming.policy)
     assert (waiting.reason, waiting.urgent) == ("ramp", True)
     assert waiting.expected_at == began + timedelta(days=1, minutes=1)
 

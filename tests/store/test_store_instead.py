@@ -288,7 +288,7 @@ async def test_the_ledger_says_by_which_way_even_after_a_crash(
     assert told[3] == ("uncertain", "worker lost")
     # No event will come of it: it is settled by policy alone, and only once.
     clock.advance(3600)
-    assert await store.try_again(timedelta(minutes=10)) == 1
+    assert await store.periodic.try_again(timedelta(minutes=10)) == 1
     [out] = (await store.claim(by_relay)).outgoing
     assert out.again == 1
 

@@ -58,7 +58,7 @@ async def test_what_is_paused_waits_and_says_why_and_goes_when_the_pause_ends(
     await store.pause(scope, name, reason="too many complaints", until=until)
     batch = await store.claim(claim)
     assert (batch.outgoing, batch.reason, batch.wait_seconds) == ((), "paused", 3600)
-    [waiting] = await store.waiting(claim.lane, policy=claim.policy)
+    [waiting] = await store.standstill.waiting(claim.lane, policy=claim.policy)
     assert (waiting.reason, waiting.expected_at, waiting.count) == ("paused", until, 1)
     assert "too many complaints" in waiting.text
     [delivery] = (await store.deliveries())[0]
@@ -111,7 +111,7 @@ async def test_a_key_alone_under_its_share_waits_and_says_so(
     batch = await store.claim(no_burst)
     assert batch.reason == "key_rate"
     assert batch.wait_seconds == pytest.approx(0.6, abs=0.01)
-    [waiting] = await store.waiting(claim.lane, policy=no_burst.policy)
+    [waiting] = await store.standstill.waiting(claim.lane, policy=no_burst.policy)
     assert (waiting.reason, waiting.count) == ("key_rate", 2)
 
 
@@ -126,7 +126,7 @@ async def test_a_keys_daily_cap_closes_it_for_a_rolling_day(
     batch = await store.claim(claim)
     assert batch.reason == "key_day"
     assert batch.wait_seconds == pytest.approx(86_400 + 60, abs=61)
-    [waiting] = await store.waiting(claim.lane, policy=claim.policy)
+    [waiting] = await store.standstill.waiting(claim.lane, policy=claim.policy)
     assert (waiting.reason, "daily cap" in waiting.text) == ("key_day", True)
     clock.advance(86_400 + 61)
     assert await by_key(store, claim) == {"capped": 2}
@@ -141,7 +141,7 @@ async def test_a_warm_up_closes_the_day_before_the_quota_does(
     ramp = replace(claim, policy=replace(claim.policy, ramp_24_hour=20))
     assert len((await store.claim(ramp)).outgoing) == 20
     assert (await store.claim(ramp)).reason == "ramp"
-    [waiting] = await store.waiting(claim.lane, policy=ramp.policy)
+    [waiting] = await store.standstill.waiting(claim.lane, policy=ramp.policy)
     assert (waiting.reason, waiting.count, "warm-up" in waiting.text) == ("ramp", 10, True)
     assert waiting.expected_at is not None
     assert len((await store.claim(claim)).outgoing) == 10
@@ -155,7 +155,7 @@ async def test_every_reason_of_the_account_is_told_in_a_sentence(
     async def told(state: State | None, policy: Policy = claim.policy) -> tuple[str, bool]:
         if state:
             await store.change_governor(lane, lambda _: state)
-        [waiting] = await store.waiting(lane, policy=policy)
+        [waiting] = await store.standstill.waiting(lane, policy=policy)
         assert waiting.text.endswith(".")
         return waiting.reason, waiting.expected_at is not None
 

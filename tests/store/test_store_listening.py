@@ -167,6 +167,10 @@ async def test_strikes_begin_anew_after_a_person_lifted_the_suppression(listener
     assert await listener.remove_suppression(parse_address("full@example.org")) == 1
     await listener.record_events([a_full_mailbox(3)], source="test")
     assert await listener.suppressed(["full@example.org"]) == {}
+    await listener.record_events([a_full_mailbox(day) for day in (4, 5)], source="test")
+    assert await listener.suppression.remove("full@example.org", why="wrote to us") == 1
+    await listener.record_events([a_full_mailbox(6)], source="test")
+    assert await listener.suppressed(["full@example.org"]) == {}
 
 
 async def test_with_strikes_turned_off_soft_bounces_never_suppress(url: str, clock: Clock) -> None:
@@ -367,7 +371,7 @@ async def the_end(copies: Sequence[tuple[Event, bool]]) -> object:
         )
         for event, verified in copies:
             await store.record_events([event], source="test", verified=verified)
-        await store.match_early()
+        await store.periodic.match_early()
         events = {(one.id, one.foreign, one.verified) for one in await store.hearing.events()}
         forwards = sorted((one.event_id, one.target) for one in await store.hearing.forwards())
         suppressed = {(one.address, one.reason, one.scope) for one in (await store.suppressions())[0]}

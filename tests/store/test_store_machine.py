@@ -168,9 +168,9 @@ class Deliveries(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         before = self._in_doubt()
-        self.do(self.store.try_again(timedelta(hours=1)))
+        self.do(self.store.periodic.try_again(timedelta(hours=1)))
         self.again |= before - self._in_doubt()
-        self.do(self.store.expire())
+        self.do(self.store.periodic.expire())
 
     @precondition(lambda self: self.accepted)
     @rule(kind=st.sampled_from([EventKind.SEND, EventKind.DELIVERY]), data=st.data())

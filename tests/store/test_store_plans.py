@@ -16,17 +16,31 @@ from sendworthy.store.bodies import MESSAGES
 from sendworthy.store.feedback import AHEAD, HEARD
 from sendworthy.store.hearing import FORWARDS_DUE
 from sendworthy.store.outgoing import LOST_LEASES
-from sendworthy.store.queues import NEXT_QUEUE, SELECT_DUE, SELECT_INSTEAD
+from sendworthy.store.queues import (
+    FIRST_OF_QUEUE,
+    NEXT_QUEUE,
+    NEXT_QUEUE_BEFORE,
+    NEXT_QUEUE_BETWEEN,
+    SELECT_DUE,
+    SELECT_INSTEAD,
+)
 from sendworthy.store.recording import EARLY, STRIKES
-from sendworthy.store.standstill import COUNT
+from sendworthy.store.standstill import COUNT, COUNT_INSTEAD, FIRST_PUT_OFF, FIRST_REST
 from sendworthy.store.statement import Statement, own
+from sendworthy.store.tallies import COUNTED, FORGET
 from sendworthy.store.upkeep import IN_DOUBT, TOO_LATE, WAITING_OF
 
 HOT: list[tuple[Statement, tuple[Any, ...], str]] = [
     (NEXT_QUEUE, (1, "a"), "ix_deliveries_queue"),
-    (SELECT_DUE, (20, "a|b", 1, 100), "ix_deliveries_queue"),
+    (NEXT_QUEUE_BEFORE, (1, "a", 20, 20, "a|b"), "ix_deliveries_queue"),
+    (NEXT_QUEUE_BETWEEN, (20, "a", "b"), "ix_deliveries_queue"),
+    (FIRST_OF_QUEUE, (20, "a|b", 1), "ix_deliveries_queue"),
+    (SELECT_DUE, (20, "a|b", 0, 1, 100), "ix_deliveries_queue"),
     (SELECT_INSTEAD, (20, "a|b", 0, "%@x", 1, 100), "ix_deliveries_queue"),
     (COUNT, (20, "a|b", 100), "ix_deliveries_queue"),
+    (COUNT_INSTEAD, (20, "a|b", 0, "%@x", 1, 100), "ix_deliveries_queue"),
+    (FIRST_REST, (20, "a|b", 0, "%@x", 1), "ix_deliveries_queue"),
+    (FIRST_PUT_OFF, (20, "a|b", 1), "ix_deliveries_queue"),
     (LOST_LEASES, (1, 10**12), "ix_deliveries_lease"),
     (EARLY, ("x",), "ix_events_unmatched"),
     (FORWARDS_DUE, (1, 100), "ix_forwards_due"),
@@ -39,6 +53,8 @@ HOT: list[tuple[Statement, tuple[Any, ...], str]] = [
     (IN_DOUBT, (1, "transactional", 100), "ix_deliveries_uncertain"),
     (WAITING_OF, ("m",), "ix_deliveries_message_id"),
     (HEARD, (7_990, 7_990, "x"), "ix_events_received_at"),
+    (COUNTED, (["x1", "x2"], 1), "tallies"),
+    (FORGET, (2, 100), "ix_tallies_minute"),
     (AHEAD, (20, 20, 100, 1_000), "ix_deliveries_queue"),
 ]
 
@@ -65,6 +81,7 @@ INSERT INTO notices (alert_id, target, what, state, created_at, due_at, attempts
 SELECT min(a.id), 'x' || n, 'opened', 'taken', n, CASE WHEN n % 50 = 0 THEN n END, 0, '' FROM numbers, alerts a
 WHERE a.subject = 's1' GROUP BY n;
 INSERT INTO strikes (address_key, event_id, at) SELECT 'x' || n % 500, 'e' || n, n FROM numbers;
+INSERT INTO tallies (name, minute, counted) SELECT 'x' || n, n, 1 FROM numbers;
 INSERT INTO suppressions (address_key, scope, reason, at, source, active)
 SELECT 'x' || n, 'account', 'bounce', n, '', TRUE FROM numbers;
 """
@@ -104,14 +121,22 @@ async def test_the_hot_statements_search_their_index(filled: Store) -> None:
     found = await filled._engine.read(plans)
     for (one, _, index), plan in zip(HOT, found, strict=True):
         assert index in plan, (one.sqlite, plan)
-        for scan in ("SCAN deliveries", "SCAN messages", "SCAN d", "SCAN m", "SCAN events", "SCAN suppressions"):
+        for scan in (
+            "SCAN deliveries",
+            "SCAN messages",
+            "SCAN d",
+            "SCAN m",
+            "SCAN events",
+            "SCAN suppressions",
+            "SCAN tallies",
+        ):
             assert scan not in plan, plan
         assert "Seq Scan" not in plan, plan
 
 
 async def test_the_claim_needs_no_sorting(filled: Store) -> None:
     def plans(connection: Connection) -> str:
-        mine, values = own(connection), (20, "k1|", 9_000, 20)
+        mine, values = own(connection), (20, "k1|", 0, 9_000, 20)
         if connection.dialect.name == "sqlite":
             return str([row[3] for row in mine.all(Statement(f"EXPLAIN QUERY PLAN {SELECT_DUE.sqlite}", ""), *values)])
         return "; ".join(str(row[0]) for row in mine.all(Statement("", f"EXPLAIN {SELECT_DUE.postgresql}"), *values))

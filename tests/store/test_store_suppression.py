@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -9,9 +10,10 @@ from sendworthy.audit.profile import Stream
 from sendworthy.mail.address import parse_address
 from sendworthy.mail.bounce import SuppressionReason as Why
 from sendworthy.mail.event import Event, EventKind
+from sendworthy.pacing.governor import State
 from sendworthy.store import Store
 from sendworthy.store.suppression import Shared, Theirs
-from sendworthy.store.values import NewDelivery, NewMessage
+from sendworthy.store.values import Claim, NewDelivery, NewMessage
 
 ANN = "ann@example.org"
 
@@ -108,3 +110,27 @@ async def test_a_mark_is_kept_for_each_region(store: Store) -> None:
         await store.suppression.set_mark("1", "eu-west-1", (at, address))
     assert await store.suppression.mark("1", "eu-west-1") == (at, "b@x.test")
     assert await store.suppression.mark("1", "us-east-1") is None
+
+
+async def test_addresses_of_the_mailbox_simulator_are_never_suppressed_whoever_says_so(
+    store: Store, claim: Claim, open_account: Callable[..., Awaitable[State]], make_message: Callable[..., NewMessage]
+) -> None:
+    await open_account()
+    bounce = "bounce@simulator.amazonses.com"
+    await store.add_suppression(parse_address(bounce), Why.MANUAL, source="test")
+    assert (await store.accept(make_message(bounce))).suppressed == 0
+    assert [out.recipient for out in (await store.claim(claim)).outgoing] == [bounce]
+
+
+async def test_quotes_around_a_local_part_are_no_way_past_a_suppression(
+    store: Store, make_message: Callable[..., NewMessage]
+) -> None:
+    await store.add_suppression(parse_address(ANN), Why.COMPLAINT, source="test")
+    quoted = parse_address('"ann"@example.org')
+    deliveries = (NewDelivery(id="q-0", recipient=str(quoted), key=quoted.key),)
+    assert (await store.accept(make_message(deliveries=deliveries))).suppressed == 1
+    await store.add_suppression(
+        parse_address("b@example.org"), Why.MANUAL, source="test", sender=parse_address("News@example.com")
+    )
+    assert (await store.accept(make_message("b@example.org", mail_from='"news"@example.com'))).suppressed == 1
+    assert (await store.accept(make_message("b@example.org"))).suppressed == 0

@@ -8,6 +8,10 @@ from typing import Any, Protocol
 import pytest
 
 from sendworthy.audit.profile import Stream
+from sendworthy.clients.answer import Answer, AnswerKind
+from sendworthy.gateway.outcome import Retry, answered
+from sendworthy.mail.address import Address
+from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.event import Event, EventKind
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import State
@@ -65,18 +69,51 @@ async def test_transactional_mail_in_doubt_is_sent_once_more_and_marked_and_bulk
     await store.accept(make_message("news@example.org", stream=Stream.MARKETING))
     await send_all(store, claim, Status.UNCERTAIN)
     clock.advance(3599)
-    assert await store.try_again(timedelta(hours=1)) == 0
+    assert await store.periodic.try_again(timedelta(hours=1)) == 0
     clock.advance(1)
-    assert await store.try_again(timedelta(hours=1)) == 1
+    assert await store.periodic.try_again(timedelta(hours=1)) == 1
     [out] = (await store.claim(claim)).outgoing
     assert (out.recipient, out.again, out.n) == ("reset@example.org", 1, 2)
     told = Answered(delivery_id=out.delivery_id, n=2, status=Status.UNCERTAIN, kind="uncertain")
     await store.answer(claim.lane, [told], learnt=lambda state: state)
     clock.advance(1_000_000)
-    assert await store.try_again(timedelta(hours=1)) == 0  # once
+    assert await store.periodic.try_again(timedelta(hours=1)) == 0  # once
     assert await status_of(store, "m1") == (Status.UNCERTAIN, "")
     assert await status_of(store, "m2") == (Status.UNCERTAIN, "")
     assert "tried again: no event in 3600 s" in [moment.detail for moment in await store.timeline("m1")]
+
+
+@pytest.mark.parametrize("end", ["refused", "cancelled", "expired", "suppressed", "expired at the wire"])
+async def test_what_may_have_been_sent_stays_in_doubt_whatever_ends_its_second_attempt(
+    store: Store, claim: Claim, clock: Clock, make_message: Make, open_account: OpenAccount, end: str
+) -> None:
+    """Its first attempt may have reached SES: "not sent" would be a guess, and an event can still settle it."""
+    await open_account()
+    expires_at = clock() + timedelta(seconds=5_000) if "expired" in end else None
+    await store.accept(make_message("a@example.org", expires_at=expires_at))
+    await send_all(store, claim, Status.UNCERTAIN)
+    clock.advance(3_600)
+    assert await store.periodic.try_again(timedelta(hours=1)) == 1
+    clock.advance(3_600)
+    match end:
+        case "refused":
+            [out] = (await store.claim(claim)).outgoing
+            told = answered(out, Answer(kind=AnswerKind.REJECTED), now=clock(), retry=Retry(), random=lambda: 0.5)
+            await store.answer(claim.lane, [told], learnt=lambda state: state)
+        case "cancelled":
+            assert await store.cancel("m1") == 1
+        case "expired":
+            assert await store.periodic.expire() == 1
+        case "suppressed":
+            await store.add_suppression(Address("a", "example.org"), SuppressionReason.BOUNCE, source="test")
+            assert (await store.claim(claim)).suppressed == 1
+        case _:
+            assert (await store.claim(claim)).expired == 1
+    assert (await status_of(store, "m1"))[0] is Status.UNCERTAIN
+    assert (await store.claim(claim)).outgoing == ()
+    assert await store.periodic.try_again(timedelta(hours=1)) == 0
+    await store.record_events([an_event(clock, delivery_id="m1-0")], source="test")
+    assert (await status_of(store, "m1"))[0] is Status.SENT
 
 
 async def test_doubt_that_an_event_has_settled_is_not_tried_again(
@@ -87,12 +124,12 @@ async def test_doubt_that_an_event_has_settled_is_not_tried_again(
     await send_all(store, claim, Status.UNCERTAIN)
     await store.record_events([an_event(clock, delivery_id="m1-0")], source="test")
     clock.advance(3600)
-    assert await store.try_again(timedelta(hours=1)) == 0
+    assert await store.periodic.try_again(timedelta(hours=1)) == 0
     # And an event that comes between the decision and the second attempt takes it back.
     await store.accept(make_message())
     await send_all(store, claim, Status.UNCERTAIN)
     clock.advance(3600)
-    assert await store.try_again(timedelta(hours=1)) == 1
+    assert await store.periodic.try_again(timedelta(hours=1)) == 1
     await store.record_events([an_event(clock, id="e2", delivery_id="m2-0")], source="test")
     assert (await store.claim(claim)).outgoing == ()
     assert (await status_of(store, "m2"))[0] is Status.SENT
@@ -107,8 +144,8 @@ async def test_an_event_that_crossed_the_recording_of_its_id_is_found_again(
     # What two transactions that pass each other leave behind: the id recorded, the event not seen.
     await store._engine.write("test", _name_it)
     assert (await status_of(store, "m1"))[0] is Status.ACCEPTED
-    assert await store.match_early() == 1
-    assert await store.match_early() == 0
+    assert await store.periodic.match_early() == 1
+    assert await store.periodic.match_early() == 0
     assert (await status_of(store, "m1"))[0] is Status.DELIVERED
 
 
@@ -129,10 +166,10 @@ async def test_bodies_go_after_their_time_but_never_while_they_wait(
     await send_all(store, claim)
     await store.accept(make_message("later@example.org", send_at=clock() + timedelta(days=20)))
     clock.advance(6.9 * 86_400)
-    assert await store.drop_old(WEEK) == 0
+    assert await store.periodic.drop_old(WEEK) == 0
     clock.advance(0.2 * 86_400)
-    assert await store.drop_old(WEEK) == 2
-    assert await store.drop_old(WEEK) == 0
+    assert await store.periodic.drop_old(WEEK) == 2
+    assert await store.periodic.drop_old(WEEK) == 0
     assert (await store.body("m1"), await store.body("m2")) == (None, None)
     assert await store.body("m3")
     assert (await status_of(store, "m1"))[0] is Status.SENT
@@ -151,7 +188,7 @@ async def test_records_go_later_with_all_that_belongs_to_them(
     await store.park(b"noise", reason="unsigned", source="test")
     clock.advance(31 * 86_400)
     await store.accept(make_message("young@example.org"))
-    while await store.drop_old(WEEK):
+    while await store.periodic.drop_old(WEEK):
         continue
     assert await store.message("m1") is None
     assert await store.timeline("m1") == ()
@@ -172,13 +209,13 @@ async def test_a_period_is_done_once_among_many(url: str, clock: Clock) -> None:
     stores = [await Store.open(url, now=clock, new_id=lambda: "id") for _ in range(4)]
 
     async def attempt(store: Store, number: int, period: int) -> Fence | None:
-        return await store.begin_job("tidy", period, owner=f"p{number}", lease_seconds=60)
+        return await store.periodic.begin_job("tidy", period, owner=f"p{number}", lease_seconds=60)
 
     for period in range(1, 6):
         fences = await asyncio.gather(*(attempt(store, n, period) for n, store in enumerate(stores)))
         [fence] = [one for one in fences if one]
         assert await attempt(stores[0], 0, period) is None
-        await stores[0].finish_job(fence)
+        await stores[0].periodic.finish_job(fence)
         assert await attempt(stores[1], 1, period) is None
         clock.advance(60)
     for store in stores:
@@ -190,34 +227,34 @@ async def test_a_process_that_slept_through_its_lease_can_change_nothing(
 ) -> None:
     await open_account()
     await store.accept(make_message(expires_at=clock() + timedelta(seconds=1)))
-    asleep = await store.begin_job("expire", 7, owner="p1", lease_seconds=60)
+    asleep = await store.periodic.begin_job("expire", 7, owner="p1", lease_seconds=60)
     assert asleep
-    assert await store.begin_job("expire", 7, owner="p2", lease_seconds=60) is None
+    assert await store.periodic.begin_job("expire", 7, owner="p2", lease_seconds=60) is None
     clock.advance(61)
-    awake = await store.begin_job("expire", 7, owner="p2", lease_seconds=60)
+    awake = await store.periodic.begin_job("expire", 7, owner="p2", lease_seconds=60)
     assert awake
     assert awake.number > asleep.number
     for late in (
-        store.expire(fence=asleep),
-        store.try_again(timedelta(), fence=asleep),
-        store.drop_old(Retention(), fence=asleep),
-        store.match_early(fence=asleep),
+        store.periodic.expire(fence=asleep),
+        store.periodic.try_again(timedelta(), fence=asleep),
+        store.periodic.drop_old(Retention(), fence=asleep),
+        store.periodic.match_early(fence=asleep),
         store.change_governor(claim.lane, _unchanged, fence=asleep),
-        store.finish_job(asleep),
+        store.periodic.finish_job(asleep),
     ):
         with pytest.raises(Superseded):
             await late
     assert (await status_of(store, "m1"))[0] is Status.ACCEPTED
-    await store.leave_job(asleep)  # says nothing about the successor's lease
-    assert await store.begin_job("expire", 7, owner="p3", lease_seconds=60) is None
-    assert await store.expire(fence=awake) == 1
-    await store.finish_job(awake)
+    await store.periodic.leave_job(asleep)  # says nothing about the successor's lease
+    assert await store.periodic.begin_job("expire", 7, owner="p3", lease_seconds=60) is None
+    assert await store.periodic.expire(fence=awake) == 1
+    await store.periodic.finish_job(awake)
     with pytest.raises(Superseded):
-        await store.expire(fence=awake)
+        await store.periodic.expire(fence=awake)
 
 
 async def test_a_job_that_failed_is_free_at_once(store: Store) -> None:
-    fence = await store.begin_job("tidy", 3, owner="p1", lease_seconds=60)
+    fence = await store.periodic.begin_job("tidy", 3, owner="p1", lease_seconds=60)
     assert fence
-    await store.leave_job(fence)
-    assert await store.begin_job("tidy", 3, owner="p2", lease_seconds=60)
+    await store.periodic.leave_job(fence)
+    assert await store.periodic.begin_job("tidy", 3, owner="p2", lease_seconds=60)

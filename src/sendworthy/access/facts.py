@@ -77,7 +77,7 @@ def region_of(case: str, account_id: str) -> str:
 
 
 def fact_to_row(fact: Fact) -> FactRow:
-    """Give `store.append_fact(case_id, **row)` its row."""
+    """Give `store.case_file.append_fact(case_id, **row)` its row."""
     return FactRow(kind=str(fact.kind), at=fact.at, data=dict(fact.data))
 
 

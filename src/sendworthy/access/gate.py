@@ -200,8 +200,8 @@ def _account(account: Seen[Account] | Unseen, case: CaseState | None) -> tuple[I
 
     if isinstance(account, Unseen):
         return item(
-            f"The account could not be read: {account.reason}.",
-            f"Make it possible to read {account.needs or 'ses:GetAccount'}, and try again.",
+            f"The account could not be read: {account.reason.rstrip('.')}.",
+            f"It needs {account.needs or 'ses:GetAccount'}.",
             name="account.unseen",
         )
     seen = account.value

@@ -24,6 +24,7 @@ from sendworthy.errors import ConfigError, Rejected, SendworthyError
 from sendworthy.gateway.acceptance import Origin, read_send_email
 from sendworthy.pacing import governor
 from sendworthy.store.alerting import Notice, StoredAlert, Telling
+from sendworthy.store.heard import OWN_ALERTS
 from sendworthy.store.store import Store
 from sendworthy.store.values import Lane
 
@@ -31,9 +32,6 @@ _LOG = logging.getLogger(__name__)
 
 SECONDS: Final = 10.0
 """For so long a webhook may take to answer."""
-
-KEY: Final = "sendworthy-alerts"
-"""Under this name alerts by mail stand among the messages, in place of a gateway key."""
 
 
 class _Tell(Protocol):
@@ -93,6 +91,12 @@ def alert_targets(
     ]
     mails = [Target(name=email_name(to), shown=to, by=_email(config, store, lane, to), now=now) for to in alerts.emails]
     return (*hooks, *mails)
+
+
+def shown_targets(config: Config) -> dict[str, str]:
+    """Give how a person knows each configured target, by its name on record."""
+    hooks = [webhook_name(url) for url in config.alerts.webhooks]
+    return {name: name for name in hooks} | {email_name(to): to for to in config.alerts.emails}
 
 
 async def try_targets(targets: tuple[Target, ...], new_id: Callable[[], str]) -> tuple[Tried, ...]:
@@ -200,7 +204,7 @@ def _email(config: Config, store: Store, lane: Lane | None, to: str) -> _Tell:
             "Content": {"Simple": content},
         }
         origin = Origin(
-            access_key_id=KEY, stream=Stream.TRANSACTIONAL, message_id=store.new_id(), invocation_id="", at=at
+            access_key_id=OWN_ALERTS, stream=Stream.TRANSACTIONAL, message_id=store.new_id(), invocation_id="", at=at
         )
         accepted = await store.accept(read_send_email(params, origin).message)
         if accepted.suppressed:

@@ -230,3 +230,10 @@ def _record(sight: Sight, account: str, thresholds: Thresholds) -> Iterator[Aler
             happened=f"{sight.crowded} No mail is accepted.",
             to_do="Free some space; nothing that was accepted is lost.",
         )
+    if sight.filling:
+        yield Alert(
+            kind=AlertKind.DATABASE_FILLING,
+            subject="database",
+            happened=f"{sight.filling} When it is full, no mail is accepted.",
+            to_do="Raise it, or keep mail for fewer days: keep_bodies_days, keep_records_days.",
+        )

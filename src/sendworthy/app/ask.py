@@ -76,7 +76,7 @@ async def stand(
     proofs = [
         Proof(kind=kind, subject=one.subject, at=one.at, data=one.data)
         for kind in PROOF_KINDS
-        for one in await store.proofs(kind)
+        for one in await store.case_file.proofs(kind)
     ]
     tongue = letter.language_of(evidence.profile)
 
@@ -116,7 +116,7 @@ async def stand(
 async def elsewhere(store: Store, account: str, *, region: str, now: datetime) -> Mapping[str, CaseState]:
     """Give the state of the account's cases in every other Region that has one on record."""
     found: dict[str, CaseState] = {}
-    for case in await store.case_ids():
+    for case in await store.case_file.case_ids():
         other = region_of(case, account)
         if other and other != region:
             found[other] = state(await remembered(store, case), now)
@@ -125,12 +125,12 @@ async def elsewhere(store: Store, account: str, *, region: str, now: datetime) -
 
 async def remembered(store: Store, case: str) -> tuple[Fact, ...]:
     """Give the facts of a case, oldest first."""
-    return tuple(fact_from_row(kind=one.kind, at=one.at, data=one.data) for one in await store.facts(case))
+    return tuple(fact_from_row(kind=one.kind, at=one.at, data=one.data) for one in await store.case_file.facts(case))
 
 
 async def note(store: Store, case: str, kind: FactKind, at: datetime, data: Mapping[str, Any]) -> None:
     """Append one fact to a case."""
-    await store.append_fact(case, **fact_to_row(Fact(at=at, kind=kind, data=data)))
+    await store.case_file.append_fact(case, **fact_to_row(Fact(at=at, kind=kind, data=data)))
 
 
 def write_letter(standing: Standing, evidence: Evidence) -> letter.Letter:

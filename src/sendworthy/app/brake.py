@@ -48,11 +48,11 @@ class Braked:
 
 async def look_at_bulk(store: Store, limits: Limits, *, now: datetime) -> Braked:
     """Say how bulk mail stands by what was heard in the last day, since it was last let go. Changes nothing."""
-    released = await store.proofs(RELEASED)
+    released = await store.case_file.proofs(RELEASED)
     since = max([now - WINDOW, *(one.at for one in released)])
     standing = worse(await store.feedback.heard(since), limits)
     held = await held_by(store)
-    again = held is not None and _waits_for_person(await store.proofs(BRAKED))
+    again = held is not None and _waits_for_person(await store.case_file.proofs(BRAKED))
     return Braked(standing=standing, held=held, by_person=again)
 
 
@@ -83,7 +83,7 @@ def worse(heard: Iterable[Heard], limits: Limits) -> Standing:
 
 async def held_by(store: Store) -> Pause | None:
     """Give the hold of the brake that is in force; a pause by a person is none."""
-    braked = await store.proofs(BRAKED)
+    braked = await store.case_file.proofs(BRAKED)
     pause = next((one for one in await store.pauses() if (one.scope, one.name) == _WHAT), None)
     return pause if pause is not None and any(one.data.get("reason") == pause.reason for one in braked) else None
 
@@ -92,7 +92,7 @@ async def release(store: Store, *, now: datetime, by: str) -> bool:
     """Let bulk mail go on; say whether it was held. What was heard before counts no more against it."""
     if await held_by(store) is None:
         return False
-    await store.put_proof(RELEASED, subject=BULK.value, at=now, data={"by": by})
+    await store.case_file.put_proof(RELEASED, subject=BULK.value, at=now, data={"by": by})
     return await store.resume(*_WHAT)
 
 
@@ -104,12 +104,12 @@ async def _paused(store: Store) -> bool:
 
 
 async def _hold(store: Store, standing: Standing, now: datetime) -> Braked:
-    braked = await store.proofs(BRAKED)
+    braked = await store.case_file.proofs(BRAKED)
     again = bool(braked) and now - braked[-1].at < _AGAIN
     ends = "It goes on when a person says so." if again else "It goes on by itself after a healthy day."
     reason = f"{standing.why} {ends}"
     # The proof first: a hold without it would look like a person's, and never end by itself.
-    await store.put_proof(BRAKED, subject=BULK.value, at=now, data={"reason": reason, "again": again})
+    await store.case_file.put_proof(BRAKED, subject=BULK.value, at=now, data={"reason": reason, "again": again})
     await store.pause(*_WHAT, reason=reason)
     _LOG.error("Bulk mail is held: %s Find the cause, then: sendworthy reputation resume", reason)
     return Braked(standing=standing, held=await held_by(store), by_person=again)

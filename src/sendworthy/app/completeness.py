@@ -221,7 +221,7 @@ async def keep(store: Store, lane: Lane, found: Report) -> None:
         "compared": _by_verdict(found.compared),
         "problems": list(found.problems),
     }
-    await store.put_proof(CHECKED, subject=f"{lane.account}/{lane.region}", at=found.at, data=data)
+    await store.case_file.put_proof(CHECKED, subject=f"{lane.account}/{lane.region}", at=found.at, data=data)
 
 
 def _by_verdict(compared: Sequence[Compared]) -> dict[str, int]:
@@ -253,7 +253,7 @@ async def metric_lines(store: Store, now: datetime) -> list[str]:
     """Give the lines for /metrics: mail without an end as of now, and what the last daily check found."""
     unfinished = await store.completeness.unfinished(now - END_AFTER, now - timedelta(days=30))
     lines = ["# TYPE sendworthy_unfinished gauge", f"sendworthy_unfinished {len(unfinished)}"]
-    checks = await store.proofs(CHECKED)
+    checks = await store.case_file.proofs(CHECKED)
     if not checks:
         return lines
     last = checks[-1]

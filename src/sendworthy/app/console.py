@@ -8,6 +8,8 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from sendworthy.app.alert_targets import shown_targets
+from sendworthy.app.by_hand import suppress_by_hand
 from sendworthy.app.parts import WALL, Clock
 from sendworthy.config import Config, host_port
 from sendworthy.console.app import Actions, console_app, login_url
@@ -15,7 +17,6 @@ from sendworthy.console.pages import Pages
 from sendworthy.console.sessions import Signer
 from sendworthy.errors import ConfigError
 from sendworthy.mail.address import parse_address
-from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.pacing.governor import Policy
 from sendworthy.pacing.today import PolicyNow, always
 from sendworthy.reputation.standing import Limits
@@ -44,7 +45,14 @@ def console(
     config: Config, store: Store, lane: Lane, *, key_file: Path, clock: Clock = WALL, policy: PolicyNow | None = None
 ) -> ASGIApp:
     """Give the console of one account in one Region."""
-    pages = Pages(store=store, lane=lane, now=clock.now, policy=policy or always(Policy()), limits=limits(config))
+    pages = Pages(
+        store=store,
+        lane=lane,
+        now=clock.now,
+        policy=policy or always(Policy()),
+        limits=limits(config),
+        told=shown_targets(config),
+    )
     host, _ = host_port(config.gateway.http)
     return console_app(pages, signer(key_file), actions(store), hosts=(host, *config.console.hosts))
 
@@ -58,7 +66,7 @@ def actions(store: Store) -> Actions:
     """Give what a person can do from the console."""
 
     async def suppress(address: str) -> str:
-        news = await store.add_suppression(parse_address(address), SuppressionReason.MANUAL, source=_SOURCE)
+        news = await suppress_by_hand(store, address, source=_SOURCE)
         return "Suppressed." if news else "It was suppressed already."
 
     async def remove(address: str, why: str) -> str:
@@ -70,12 +78,12 @@ def actions(store: Store) -> Actions:
     taken: set[str] = set()
 
     async def use_link(name: str) -> bool:
-        used = {one.subject for one in await store.proofs(LOGIN)}
+        used = {one.subject for one in await store.case_file.proofs(LOGIN)}
         # Looked at after the wait: what came at the same moment has taken it by now.
         if name in used | taken:
             return False
         taken.add(name)
-        await store.put_proof(LOGIN, subject=name, at=WALL.now(), data={})
+        await store.case_file.put_proof(LOGIN, subject=name, at=WALL.now(), data={})
         return True
 
     return Actions(suppress=suppress, remove=remove, use_link=use_link)

@@ -194,7 +194,8 @@ async def drill(
     ]
     barred = [parse_address(trial.recipient) for trial in trials if trial.kind is TrialKind.SUPPRESSION]
     for address in barred:
-        await store.add_suppression(address, SuppressionReason.MANUAL, source=_SOURCE)
+        # The one reason that holds for an address of the mailbox simulator: bounces it makes on purpose must not.
+        await store.add_suppression(address, SuppressionReason.UNSUBSCRIBE, source=_SOURCE)
     try:
         await _send(trials, send, monotonic)
         await _wait(trials, store, tick, monotonic, patience_seconds, progress)
@@ -293,7 +294,7 @@ async def _keep(result: Drilled, store: Store) -> None:
             "passed": sum(trial.passed for trial in trials),
             "longest_seconds": result.longest_seconds(kind),
         }
-        await store.put_proof(kind, subject=result.region, at=result.at, data=data)
+        await store.case_file.put_proof(kind, subject=result.region, at=result.at, data=data)
     sent = sum(trial.sent for trial in result.trials)
     pacing = {
         "trials": sent,
@@ -301,4 +302,4 @@ async def _keep(result: Drilled, store: Store) -> None:
         "rate_per_second": result.rate_per_second,
         "highest_per_second": result.highest_per_second,
     }
-    await store.put_proof(PACING, subject=result.region, at=result.at, data=pacing)
+    await store.case_file.put_proof(PACING, subject=result.region, at=result.at, data=pacing)

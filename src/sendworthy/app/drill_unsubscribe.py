@@ -69,7 +69,7 @@ async def drill_unsubscribe(
         "passed": len(passed),
         "longest_seconds": max((trial.seconds for trial in passed), default=0.0),
     }
-    await store.put_proof(UNSUBSCRIBE, subject=region, at=now(), data=data)
+    await store.case_file.put_proof(UNSUBSCRIBE, subject=region, at=now(), data=data)
     return tuple(trials)
 
 

@@ -41,18 +41,18 @@ def upkeep_jobs(store: Store, *, retention: Retention, try_again_after: timedelt
     """
 
     async def settle(fence: Fence) -> None:
-        await _all(lambda: store.match_early(fence=fence))
+        await _all(lambda: store.periodic.match_early(fence=fence))
         if try_again_after is not None:
-            await _all(lambda: store.try_again(try_again_after, fence=fence))
+            await _all(lambda: store.periodic.try_again(try_again_after, fence=fence))
 
     return (
-        Job(name="expire", every_seconds=10.0, work=lambda fence: _all(lambda: store.expire(fence=fence))),
+        Job(name="expire", every_seconds=10.0, work=lambda fence: _all(lambda: store.periodic.expire(fence=fence))),
         Job(name="settle", every_seconds=60.0, work=settle),
         Job(
             name="retention",
             every_seconds=3_600.0,
             lease_seconds=1_800.0,
-            work=lambda fence: _all(lambda: store.drop_old(retention, fence=fence)),
+            work=lambda fence: _all(lambda: store.periodic.drop_old(retention, fence=fence)),
         ),
     )
 

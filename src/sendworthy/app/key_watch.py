@@ -59,7 +59,7 @@ async def watch_keys(
     slowed rate while `bulk` stands at slow or worse, whatever each has done; without `each` only that counts.
     """
     paused = {one.name for one in await store.pauses() if one.scope is PauseScope.KEY}
-    resumed = {proof.subject: proof.at for proof in await store.proofs(RESUMED)}
+    resumed = {proof.subject: proof.at for proof in await store.case_file.proofs(RESUMED)}
     counted = await store.doors.key_counts(now - _WINDOW) if each else {}
     for name, at in resumed.items():
         if at > now - _WINDOW and name in counted:

@@ -43,7 +43,7 @@ class FitLedger:
         await self._put(outcome.step.id, outcome.kind, {"calls_made": outcome.calls_made})
 
     async def _put(self, step_id: str, state: str, data: Mapping[str, Any]) -> None:
-        await self._store.put_proof(
+        await self._store.case_file.put_proof(
             STEP, subject=self._about, at=self._clock.now(), data={"step": step_id, "state": state, **data}
         )
 
@@ -70,7 +70,7 @@ class TakeBackLedger:
 
 async def made(store: Store, about: str) -> dict[str, Made]:
     """Give what we made and have not taken back, by step id."""
-    return _fold([one for one in await store.proofs(STEP) if one.subject == about])
+    return _fold([one for one in await store.case_file.proofs(STEP) if one.subject == about])
 
 
 def _fold(proofs: Collection[StoredProof]) -> dict[str, Made]:
@@ -97,18 +97,19 @@ def _fold(proofs: Collection[StoredProof]) -> dict[str, Made]:
 async def put_changes(store: Store, about: str, *, zone_id: str, changes: Collection[Change], at: datetime) -> None:
     """Note which record sets of a Route 53 zone are about to be changed."""
     data = {"zone": zone_id, "changes": [msgspec.to_builtins(one) for one in changes]}
-    await store.put_proof(ZONE, subject=about, at=at, data=data)
+    await store.case_file.put_proof(ZONE, subject=about, at=at, data=data)
 
 
 async def put_zone_taken_back(store: Store, about: str, *, zone_id: str, at: datetime) -> None:
     """Note that all we published in a zone has been taken out of it."""
-    await store.put_proof(ZONE, subject=about, at=at, data={"zone": zone_id, "changes": [], "taken_back": True})
+    data = {"zone": zone_id, "changes": [], "taken_back": True}
+    await store.case_file.put_proof(ZONE, subject=about, at=at, data=data)
 
 
 async def changed(store: Store, about: str) -> dict[str, tuple[Change, ...]]:
     """Give the changes of each zone that have not been taken back, by zone id, oldest first."""
     found: dict[str, tuple[Change, ...]] = {}
-    for one in await store.proofs(ZONE):
+    for one in await store.case_file.proofs(ZONE):
         if one.subject != about:
             continue
         zone = str(one.data["zone"])
@@ -124,7 +125,7 @@ async def drilled_at(store: Store, region: str) -> datetime | None:
     """Give when a drill last proved bounces and complaints in a Region; None when the last one did not."""
     latest: list[datetime] = []
     for kind in ("drill.bounce", "drill.complaint"):
-        proofs = [one for one in await store.proofs(kind) if one.subject == region]
+        proofs = [one for one in await store.case_file.proofs(kind) if one.subject == region]
         last = proofs[-1] if proofs else None
         if last is None or not last.data.get("trials") or last.data["passed"] != last.data["trials"]:
             return None

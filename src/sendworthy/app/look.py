@@ -105,10 +105,10 @@ async def recall(store: Store, *, account: str, regions: Sequence[str], now: dat
                 longest_seconds=float(one.data.get("longest_seconds", 0.0)),
             )
             for kind in TrialKind
-            for one in await store.proofs(kind)
+            for one in await store.case_file.proofs(kind)
         ]
         counts = await store.counts(since=now - timedelta(days=_DAYS))
-        cases = {region: await store.facts(case_id(account, region)) for region in regions}
+        cases = {region: await store.case_file.facts(case_id(account, region)) for region in regions}
     except StoreUnavailable as error:
         return Unseen(kind=UnseenKind.UNREACHABLE, reason=error.happened, needs="the record of this program")
     newest: dict[tuple[str, str], Drill] = {}

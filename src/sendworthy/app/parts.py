@@ -17,12 +17,15 @@ from sendworthy.access.letter import TEMPLATE
 from sendworthy.audit.profile import Stream
 from sendworthy.audit.records import domain_name
 from sendworthy.audit.wishes import Wishes
-from sendworthy.clients.aws import Aws
+from sendworthy.clients.aws import Aws, check_region
 from sendworthy.clients.dns import Resolver
 from sendworthy.clients.web import Web
 from sendworthy.config import Config
 from sendworthy.store.heard import ForwardTo, Listening
+from sendworthy.store.room import GIGABYTE
+from sendworthy.store.standstill import OtherWay
 from sendworthy.store.store import Store
+from sendworthy.store.values import Lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +63,9 @@ def new_id() -> str:
 def regions(config: Config, asked: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Give the Regions to work on: those asked for, else those of the file, else that of the AWS environment.
 
-    Raises ConfigError when nothing names a Region.
+    Raises ConfigError when nothing names a Region, or what names one is none.
     """
-    return asked or config.ses.regions or (Aws().region,)
+    return tuple(check_region(one) for one in asked or config.ses.regions or (Aws().region,))
 
 
 def domains(config: Config, asked: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -135,11 +138,36 @@ def listening(config: Config) -> Listening:
     return Listening(strikes=policy.soft_bounces, strike_days=policy.soft_bounce_days, targets=targets)
 
 
+def relay_lane(config: Config) -> Lane:
+    """Name the relay's own limits in the store: whoever changes the provider begins anew."""
+    return Lane(account="relay", region=config.relay.host)
+
+
+def other_way(config: Config) -> OtherWay | None:
+    """Say what stands in for SES; None where no relay is switched on."""
+    relay = config.relay
+    if not relay.switched_on:
+        return None
+    return OtherWay(
+        name=f"{relay.host}:{relay.port}",
+        lane=relay_lane(config),
+        streams=frozenset(relay.streams),
+        outages=relay.outages,
+        after_seconds=relay.after_seconds,
+    )
+
+
 @asynccontextmanager
 async def opened_store(config: Config, clock: Clock = WALL, *, exclusive: bool = False) -> AsyncIterator[Store]:
     """Open the configured store for the time of the block."""
     store = await Store.open(
-        config.store.url, now=clock.now, new_id=new_id, exclusive=exclusive, listening=listening(config)
+        config.store.url,
+        now=clock.now,
+        new_id=new_id,
+        exclusive=exclusive,
+        listening=listening(config),
+        other_way=other_way(config),
+        most_bytes=int(config.store.most_gigabytes * GIGABYTE),
     )
     try:
         yield store

@@ -24,6 +24,7 @@ from sendworthy.access.quota_usage import (
 )
 from sendworthy.app.parts import WALL, Clock
 from sendworthy.audit.evidence import Account, Caller, Reading, Unseen, UnseenKind
+from sendworthy.audit.reading import CREDENTIALS
 from sendworthy.clients.aws import Aws
 from sendworthy.clients.read_aws import read_caller, read_region, unseen
 from sendworthy.config import Config
@@ -162,10 +163,14 @@ def limits(config: Config) -> Limits:
 def as_error(reading: Unseen) -> ProviderError:
     """Give a failed look as the error of a command that can do nothing without it."""
     match reading.kind:
+        case UnseenKind.DENIED if reading.needs == CREDENTIALS:
+            return Denied(reading.reason)
         case UnseenKind.DENIED:
             return Denied(reading.reason, f"Allow {reading.needs}.", action=reading.needs)
         case UnseenKind.THROTTLED:
             return Throttled(reading.reason, "Wait and ask again.")
+        case UnseenKind.UNREACHABLE:
+            return Unavailable(reading.reason, "Check the network, the Region and AWS_ENDPOINT_URL.")
         case _:
             return Unavailable(reading.reason, f"It needs {reading.needs}." if reading.needs else "")
 

@@ -9,9 +9,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from sendworthy.access.quota_usage import Hour
-from sendworthy.app.parts import WALL, Clock
+from sendworthy.app.parts import WALL, Clock, relay_lane
 from sendworthy.app.quota_look import limits
-from sendworthy.app.ways_out import relay_lane
 from sendworthy.config import Config
 from sendworthy.errors import ConfigError
 from sendworthy.mail.status import WAITING
@@ -21,6 +20,7 @@ from sendworthy.pacing.ramp import Course, Lived, Ramp, expected, policy_on, wal
 from sendworthy.pacing.today import PolicyNow, always
 from sendworthy.reputation import Limits
 from sendworthy.store.feedback import Heard, tally_of
+from sendworthy.store.standstill import ITS_TIME, put_off
 from sendworthy.store.store import Store
 from sendworthy.store.values import Lane, StoredDelivery, Waiting
 
@@ -192,7 +192,7 @@ async def show(config: Config, store: Store, *, region: str | None = None, clock
     course = await look_back(store, lane, ramp, limits(config), zone(config), now)
     policy = policy_on(base_policy(config), ramp, course.today, local)
     state, day = await store.governor(lane), await store.feedback.day(lane, now)
-    waiting = await store.waiting(lane, policy=policy)
+    waiting = await store.standstill.waiting(lane, policy=policy)
     count = sum(one.count for one in waiting)
     gone = _when(ramp, course, policy, state, day, local, ahead=count - 1, urgent=False) if count else None
     left = min(course.today.allowed, _left(state, day, policy, now, urgent=True))
@@ -240,15 +240,20 @@ async def why_waiting(
     now = clock.now()
     policy = await policy_now(config, store, lane, clock=clock)()
     queues = {
-        (one.access_key_id, one.configuration_set, one.stream): one for one in await store.waiting(lane, policy=policy)
+        (one.access_key_id, one.configuration_set, one.stream): one
+        for one in await store.standstill.waiting(lane, policy=policy)
+        if not one.way
     }
+    by_other_way = await store.standstill.by_other_way(lane, waits[0].message_id, policy=policy)
     found: dict[str, Waits] = {}
     for one in waits:
-        if one.due_at is not None and one.due_at > now:
-            found[one.id] = Waits(
-                reason=one.reason or "scheduled", text="It waits for its time.", expected_at=one.due_at
-            )
-        elif queue := queues.get((access_key_id, configuration_set, one.stream)):
+        queue = queues.get((access_key_id, configuration_set, one.stream))
+        if other := by_other_way.get(one.id):
+            found[one.id] = Waits(reason=other.reason, text=other.text, expected_at=other.expected_at)
+        elif one.due_at is not None and one.due_at > now:
+            known = queue.text if queue and queue.reason == one.reason else put_off(one.reason)
+            found[one.id] = Waits(reason=one.reason or "scheduled", text=known or ITS_TIME, expected_at=one.due_at)
+        elif queue:
             at = await _expected(config, store, lane, policy, queue, one, now)
             found[one.id] = Waits(reason=queue.reason, text=queue.text, expected_at=at)
     return found

@@ -81,7 +81,9 @@ class Scheduler:
         period = int(at.timestamp() // job.every_seconds)
         retry = at + timedelta(seconds=min(job.every_seconds, _RETRY_SECONDS))
         try:
-            fence = await self._store.begin_job(job.name, period, owner=self._owner, lease_seconds=job.lease_seconds)
+            fence = await self._store.periodic.begin_job(
+                job.name, period, owner=self._owner, lease_seconds=job.lease_seconds
+            )
             if fence is None:  # done, or somebody is at it: look again, since that one may die
                 self._next[job.name] = retry
                 return False
@@ -113,6 +115,6 @@ class Scheduler:
         except Superseded:
             raise
         except SendworthyError:
-            await self._store.leave_job(fence)
+            await self._store.periodic.leave_job(fence)
             raise
-        await self._store.finish_job(fence)
+        await self._store.periodic.finish_job(fence)

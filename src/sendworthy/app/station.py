@@ -100,14 +100,61 @@ class Opened:
     fingerprint: str = ""
 
 
-async def _open(aws: Aws, app: ASGIApp, *, listen: str, stack: AsyncExitStack) -> Opened:
-    """Open the HTTP door, unless mail would be sent to the door itself."""
-    door = doors.bound(listen, "gateway.http")
-    stack.callback(door.close)
-    host, port = door.getsockname()[:2]
-    check_endpoint(aws.endpoint("sesv2"), [(host, port)])
-    await stack.enter_async_context(doors.serving_http(app, door))
-    return Opened(url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """The inside doors, HTTP and SMTP, one desk behind both; the console and the metrics are pages of the first."""
+
+    config: Config
+    aws: Aws
+    store: Store
+    keys: Keys
+    lane: Lane
+    clock: Clock
+    today: PolicyNow
+    drain: Drain
+
+    async def open(self, wake: Callable[[], None], *, listen: str, smtp: bool, stack: AsyncExitStack) -> Opened:
+        """Open the HTTP door, unless mail would be sent to the door itself, and the SMTP door where asked."""
+        config = self.config
+        desk = doors.reception(
+            config,
+            self.store,
+            now=self.clock.now,
+            on_accepted=wake,
+            way_out=public.way_out(config),
+            span=stack.enter_context(traces(config)),
+        )
+        door = doors.bound(listen, "gateway.http")
+        stack.callback(door.close)
+        host, port = door.getsockname()[:2]
+        check_endpoint(self.aws.endpoint("sesv2"), [(host, port)])
+        await stack.enter_async_context(doors.serving_http(self._app(desk), door))
+        opened = Opened(url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        if not smtp:
+            return opened
+        serving = doors.serving_smtp(config, desk, self.keys, regions=(self.aws.region,), now=WALL.now)
+        where, fingerprint = await stack.enter_async_context(serving)
+        return replace(opened, smtp=where, fingerprint=fingerprint)
+
+    def _app(self, desk: Reception) -> ASGIApp:
+        config, store, clock = self.config, self.store, self.clock
+        relay = ways_out.Lines(config, store, self.lane, clock.now, completeness.Lines(store, clock.now))
+        return http_door.app(
+            store,
+            self.keys,
+            Service(service_model("sesv2")),
+            lane=self.lane,
+            now=clock.now,
+            wall=WALL.now,
+            reads=Reads(self.aws, now=WALL.now),
+            v1=Service(service_model("ses")),
+            reception=desk,
+            regions=(self.lane.region, *config.ses.regions),
+            policy=self.today,
+            draining=lambda: self.drain.begun,
+            console=console(config, store, self.lane, key_file=key_file(config), clock=clock, policy=self.today),
+            more_metrics=alerts.Lines(store, relay),
+        )
 
 
 def _worker(
@@ -168,23 +215,12 @@ async def station(
         pace = policy or base_policy(config)
         today = policy_now(config, store, lane, clock=clock, base=pace)
         worker = _worker(config, aws, store, lane=lane, clock=clock, policy=pace, today=today, stack=stack)
-        relay = await ways_out.stand_in(config, store, lane=lane, clock=clock, today=today, stack=stack)
+        relay = await ways_out.stand_in(config, store, aws, lane=lane, clock=clock, today=today, stack=stack)
         opened = Opened()
         if open_doors:
-            desk = doors.reception(
-                config,
-                store,
-                now=clock.now,
-                on_accepted=on_accepted or worker.wake,
-                way_out=public.way_out(config),
-                span=stack.enter_context(traces(config)),
-            )
-            app = _inside(config, aws, store, keys, desk, lane=lane, clock=clock, policy=today, drain=drain)
-            opened = await _open(aws, app, listen=listen or config.gateway.http, stack=stack)
-            if smtp:
-                serving = doors.serving_smtp(config, desk, keys, regions=(aws.region,), now=WALL.now)
-                where, fingerprint = await stack.enter_async_context(serving)
-                opened = replace(opened, smtp=where, fingerprint=fingerprint)
+            inside = _Inside(config, aws, store, keys, lane, clock, today, drain)
+            wake = on_accepted or worker.wake
+            opened = await inside.open(wake, listen=listen or config.gateway.http, smtp=smtp, stack=stack)
         topics = trusted_topics(config, partition=partition, region=aws.region, account=account)
         intakes: tuple[Intake, ...] = ()
         if events:
@@ -230,36 +266,3 @@ async def _intakes(
         )
         intakes.append(intake)
     return tuple(intakes)
-
-
-def _inside(
-    config: Config,
-    aws: Aws,
-    store: Store,
-    keys: Keys,
-    desk: Reception,
-    *,
-    lane: Lane,
-    clock: Clock,
-    policy: PolicyNow,
-    drain: Drain,
-) -> ASGIApp:
-    """Give the application of the inside door, the console included."""
-    return http_door.app(
-        store,
-        keys,
-        Service(service_model("sesv2")),
-        lane=lane,
-        now=clock.now,
-        wall=WALL.now,
-        reads=Reads(aws, now=WALL.now),
-        v1=Service(service_model("ses")),
-        reception=desk,
-        regions=(lane.region, *config.ses.regions),
-        policy=policy,
-        draining=lambda: drain.begun,
-        console=console(config, store, lane, key_file=key_file(config), clock=clock, policy=policy),
-        more_metrics=alerts.Lines(
-            store, ways_out.Lines(config, store, lane, clock.now, completeness.Lines(store, clock.now))
-        ),
-    )

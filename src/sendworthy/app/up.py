@@ -23,6 +23,7 @@ from sendworthy.app.jobs import account_job, upkeep_jobs
 from sendworthy.app.key_watch import key_watch
 from sendworthy.app.parts import WALL, Clock
 from sendworthy.app.public import serving_public
+from sendworthy.app.same_keys import same_keys
 from sendworthy.app.scheduler import Job, Scheduler
 from sendworthy.app.station import Station, station
 from sendworthy.app.suppression_sync import Sync, suppression_job
@@ -64,7 +65,8 @@ async def up(
 ) -> None:
     """Run some roles in this process until `stop`; then take no more mail, finish what is on the wire, and end.
 
-    Raises ConfigError when a role is to run alone on SQLite, which one host's `sendworthy up` has to itself.
+    Raises ConfigError when a role is to run alone on SQLite, which one host's `sendworthy up` has to itself, and when
+    this host's key files are not those that the database was used with.
     """
     if set(ROLES) - set(roles) and config.store.url.startswith("sqlite:") and not beside:
         raise ConfigError(
@@ -72,6 +74,7 @@ async def up(
         )
     async with (
         parts.opened_store(config, clock, exclusive=beside.parent is None) as store,
+        same_keys(config, store, roles=roles, now=clock.now),
         station(
             config,
             aws,

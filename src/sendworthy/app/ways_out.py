@@ -14,48 +14,70 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from sendworthy.app.parts import WALL, Clock, rest
-from sendworthy.audit.profile import Stream
+from sendworthy.app.parts import WALL, Clock, other_way, relay_lane, rest
+from sendworthy.app.paused_sets import PausedSets, asked_of
 from sendworthy.clients.aws import Aws
+from sendworthy.clients.http1_proxy import Proxy, read_proxy
 from sendworthy.clients.relay import RelaySender
 from sendworthy.clients.ses_send import SesSender
 from sendworthy.clients.ses_smtp import SesSmtpSender
 from sendworthy.clients.smtp_line import Peer, Tls
 from sendworthy.clients.smtp_out import tls_context
-from sendworthy.config import Config, SendBy, SmtpTls, host_port
+from sendworthy.config import Config, Proxies, SendBy, SmtpTls, host_port, read_proxies
 from sendworthy.errors import ConfigError, StoreUnavailable
 from sendworthy.gateway.worker import AGAIN_TAG, Limits, Stepped, Worker
 from sendworthy.pacing import governor
-from sendworthy.pacing.governor import Policy, Quota, State
+from sendworthy.pacing.governor import Policy, Quota, Reason, State
 from sendworthy.pacing.today import PolicyNow
 from sendworthy.store.store import Store
-from sendworthy.store.values import Instead, Lane
+from sendworthy.store.values import Lane
 from sendworthy.wire.smtp_password import smtp_password
 
 _LOG = logging.getLogger(__name__)
 
 _OF_SES = re.compile(r"email(-fips)?\.([a-z0-9-]+)\.(amazonaws\.[a-z.]+)")
+_ANSWERS = frozenset({Reason.PAUSED.value, governor.SANDBOXED})
+"""Why SES takes no mail and answers other questions all the same."""
+
 _LOOK_SECONDS = 5.0
 _BUSY_SECONDS = 1.0
 
 
-def ses_sender(config: Config, aws: Aws, stack: AsyncExitStack) -> SesSender | SesSmtpSender:
-    """Give the wire to SES, open until the stack is unwound. Raises ConfigError and Denied."""
-    connections = config.gateway.concurrency
+def ses_sender(
+    config: Config, aws: Aws, stack: AsyncExitStack, *, proxies: Proxies | None = None
+) -> SesSender | SesSmtpSender:
+    """Give the wire to SES, open until the stack is unwound. Raises ConfigError and Denied.
+
+    `proxies` None means those of the environment, which botocore heeds too.
+    """
+    connections, known = config.gateway.concurrency, read_proxies() if proxies is None else proxies
+    endpoint = aws.endpoint("sesv2")
     sender: SesSender | SesSmtpSender
     if config.ses.send_by is SendBy.API:
+        proxy = ses_proxy(endpoint, known)
         sender = SesSender(
-            endpoint=aws.endpoint("sesv2"),
+            endpoint=endpoint,
             region=aws.region,
             credentials=aws.credentials(),
             now=WALL.now,
             connections=connections,
             ca_file=aws.ca_file,
+            proxy=proxy,
         )
+        if proxy:
+            _LOG.info("Mail goes to SES through the proxy %s (%s).", proxy.where, proxy.variable)
     else:
         sender = SesSmtpSender(ses_peer(config, aws), connections=connections)
+        if found := known.on_the_way(endpoint):
+            _LOG.info("Mail goes to SES by SMTP, which no HTTP proxy carries; %s is for the rest.", found.name)
     stack.push_async_callback(sender.close)
     return sender
+
+
+def ses_proxy(endpoint: str, proxies: Proxies) -> Proxy | None:
+    """Give the proxy on the way to an endpoint of SES, if there is one. Raises ConfigError for what is none."""
+    found = proxies.on_the_way(endpoint)
+    return read_proxy(found.address, variable=found.name) if found else None
 
 
 def ses_peer(config: Config, aws: Aws) -> Peer:
@@ -101,11 +123,6 @@ def smtp_host(endpoint: str) -> str:
     return f"email-smtp{match[1] or ''}.{match[2]}.{match[3]}"
 
 
-def relay_lane(config: Config) -> Lane:
-    """Name the relay's own limits in the store: whoever changes the provider begins anew."""
-    return Lane(account="relay", region=config.relay.host)
-
-
 @dataclass(slots=True)
 class StandIn:
     """Sends by the relay while SES takes no mail of the account, and rests otherwise.
@@ -120,6 +137,7 @@ class StandIn:
     name: str
     after: timedelta
     outages: bool
+    sets: PausedSets | None = None
     since: datetime | None = None
     why: str = ""
     sent: int = 0
@@ -147,6 +165,8 @@ class StandIn:
         if why != self.why:
             self.why = why
             _LOG.warning("SES takes no mail of this account (%s): the relay %s stands in.", why, self.name)
+        if self.sets is not None and why in _ANSWERS:
+            await self.sets.heed()
         stepped = await self.worker.step()
         self.sent += stepped.sent
         if stepped.sent:
@@ -160,15 +180,15 @@ class StandIn:
 
 
 async def stand_in(
-    config: Config, store: Store, *, lane: Lane, clock: Clock, today: PolicyNow, stack: AsyncExitStack
+    config: Config, store: Store, aws: Aws, *, lane: Lane, clock: Clock, today: PolicyNow, stack: AsyncExitStack
 ) -> StandIn | None:
     """Give what sends by the relay, its connections closed with the stack; None where it is not switched on.
 
     `today` is the policy towards SES: what it holds back of bulk mail is held back here too. Raises ConfigError when
     the certificate file cannot be used.
     """
-    relay = config.relay
-    if not relay.switched_on:
+    relay, other = config.relay, other_way(config)
+    if other is None:
         return None
     context = None if relay.tls is SmtpTls.NONE else tls_context(relay.certificate, "relay.certificate")
     peer = Peer(
@@ -181,34 +201,32 @@ async def stand_in(
     )
     sender = RelaySender(peer, connections=relay.connections, again_tag=AGAIN_TAG)
     stack.push_async_callback(sender.close)
-    own = relay_lane(config)
-    await store.change_governor(own, lambda known: _limits(config, known, clock.now()))
-    streams = frozenset(relay.streams)
+    await store.change_governor(other.lane, lambda known: _limits(config, known, clock.now()))
 
     async def policy() -> Policy:
-        towards_ses = await today()
-        return Policy(reserve=towards_ses.reserve if Stream.MARKETING in streams else 0.0, bulk=towards_ses.bulk)
+        return other.policy(await today())
 
     worker = Worker(
         store,
         sender,
-        lane=own,
+        lane=other.lane,
         owner=f"{socket.gethostname()}/{os.getpid()}/relay",
         now=clock.now,
         sleep=clock.sleep,
         random=random.random,
         policy_now=policy,
         limits=Limits(batch=relay.connections, in_flight=relay.connections),
-        instead=Instead(lane=lane, streams=streams, outages=relay.outages),
+        instead=other.instead(lane),
     )
     return StandIn(
         worker=worker,
         store=store,
         lane=lane,
         clock=clock,
-        name=f"{relay.host}:{relay.port}",
+        name=other.name,
         after=timedelta(seconds=relay.after_seconds),
         outages=relay.outages,
+        sets=PausedSets(store=store, lane=lane, paused=asked_of(aws), now=clock.now),
     )
 
 

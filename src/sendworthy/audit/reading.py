@@ -30,6 +30,10 @@ class Seen(msgspec.Struct, Generic[T], frozen=True, tag_field="reading", tag="se
     value: T
 
 
+CREDENTIALS = "AWS credentials that work"
+"""What a look needs that AWS refused before it came to rights; `reason` then says what to do about them."""
+
+
 class Unseen(msgspec.Struct, frozen=True, kw_only=True, tag_field="reading", tag="unseen"):
     """A look that failed. `needs` names what would let it work: an IAM action, a DNS name with its type, a URL."""
 

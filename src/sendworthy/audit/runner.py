@@ -26,6 +26,7 @@ from sendworthy.audit.checks import ALL
 from sendworthy.audit.checks.word import YOUR_WORD
 from sendworthy.audit.evidence import Evidence, Unseen
 from sendworthy.audit.readiness import Readiness, readiness
+from sendworthy.audit.reading import CREDENTIALS
 from sendworthy.audit.waivers import Waiver, lapsed, waiver_of
 
 SCHEMA = "sendworthy.audit/1"
@@ -190,9 +191,15 @@ def _unknown(check: Check, subject: Subject, unseen: Sequence[Unseen]) -> Findin
         subject,
         Verdict.UNKNOWN,
         "Could not be looked at: " + "; ".join(dict.fromkeys(one.reason.rstrip(".") for one in unseen)) + ".",
-        fix=f"Make it possible to read {', '.join(needs)}, then audit again." if needs else "Audit again.",
+        fix=_fix_of_unknown(needs),
         needs=needs,
     )
+
+
+def _fix_of_unknown(needs: tuple[str, ...]) -> str:
+    if CREDENTIALS in needs:
+        return f"Give {CREDENTIALS}, then audit again."
+    return f"Make it possible to read {', '.join(needs)}, then audit again." if needs else "Audit again."
 
 
 def _finding(

@@ -26,6 +26,7 @@ from sendworthy.app.look import look
 from sendworthy.app.reply import Words, asked, close, compose, fitting, read_case, sent, too_soon
 from sendworthy.audit.evidence import Evidence
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, read, rows, wait_for
@@ -37,7 +38,7 @@ from sendworthy.store.store import Store
 _region = click.option("--region", metavar="REGION", help="The Region of the request.")
 
 
-@click.group()
+@click.group(cls=Group)
 def case() -> None:
     """Follow the review: what AWS shows, what AWS wrote, and what comes next."""
 

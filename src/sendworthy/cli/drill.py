@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from sendworthy.app import parts
-from sendworthy.app.drill import TrialKind
+from sendworthy.app.drill import Hop, TrialKind
 from sendworthy.app.drill_unsubscribe import UNSUBSCRIBE
 from sendworthy.app.rehearse import Rehearsed, rehearse
 from sendworthy.app.rehearse_unsubscribe import Unsubscribed
@@ -28,6 +28,17 @@ _WORDS = {
     TrialKind.COMPLAINT: "complaint",
     TrialKind.OUT_OF_OFFICE: "out of office",
     TrialKind.SUPPRESSION: "suppressed address",
+}
+_WHERE = {
+    Hop.GATEWAY: "at the gateway",
+    Hop.SES: "at SES",
+    Hop.DESTINATION: "at the event destination",
+    Hop.TOPIC: "at the topic",
+    Hop.QUEUE: "at the queue",
+    Hop.INTAKE: "at the intake of events",
+    Hop.RECORD: "on the record",
+    Hop.SUPPRESSION: "at the suppression",
+    Hop.UNKNOWN: "between SES and the queue",
 }
 _UNSUBSCRIBE = UNSUBSCRIBE.removeprefix("drill.")
 
@@ -147,8 +158,11 @@ def _show(rehearsed: Rehearsed) -> None:
         click.echo(
             f"{drilled.highest_per_second} in the busiest second; {drilled.rate_per_second:g} a second are allowed."
         )
+    causes: dict[tuple[Hop, str, str], list[str]] = {}
     for one in rehearsed.broken:
-        click.echo(f"\n{_WORDS[one.kind]}: broken at the {one.hop.value.replace('_', ' ')}.\n  {one.what}\n  {one.fix}")
+        causes.setdefault((one.hop, one.what, one.fix), []).append(_WORDS[one.kind])
+    for (hop, what, fix), kinds in causes.items():
+        click.echo(f"\n{', '.join(kinds)}: broken {_WHERE[hop]}.\n  {what}\n  {fix}")
     if left is not None:
         _show_unsubscribed(left)
     if drilled.trials and drilled.passed:

@@ -13,6 +13,7 @@ from sendworthy.app import parts
 from sendworthy.app.events import Imported, Replayed, import_files, replay, trusted_topics
 from sendworthy.cli.completeness import report
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, rows, wait_for
@@ -28,7 +29,7 @@ from sendworthy.store.heard import Forwarding, Parked, StoredComplaint, StoredEv
 _limit = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 
 
-@click.group()
+@click.group(cls=Group)
 def events() -> None:
     """Events of SES: bounces, complaints, deliveries, and what follows from them."""
 

@@ -14,6 +14,7 @@ from sendworthy.app.fit import look_and_plan
 from sendworthy.audit.evidence import Evidence
 from sendworthy.audit.wishes import Wishes
 from sendworthy.cli.fit import domains_argument, planned_for, region_option, resolver_option
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import config_option, wait_for, write
 from sendworthy.clients.aws import Aws
@@ -34,7 +35,7 @@ _everything = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def export() -> None:
     """Write the set-up for other tools.
 

@@ -11,6 +11,7 @@ from sendworthy.access.history import Month
 from sendworthy.app import parts
 from sendworthy.app.history import take_in
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, rows, wait_for
@@ -20,7 +21,7 @@ from sendworthy.errors import ConfigError
 _LARGEST_BYTES = 1_000_000_000
 
 
-@click.group()
+@click.group(cls=Group)
 def history() -> None:
     """Bring what you sent before, through other providers: volumes and rates by month, with their source."""
 

@@ -11,9 +11,12 @@ import click
 
 from sendworthy.app import parts
 from sendworthy.app.key_watch import RESUMED
+from sendworthy.app.same_keys import GATEWAY, check_key_file
 from sendworthy.app.station import seal
 from sendworthy.audit.profile import Stream
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
+from sendworthy.cli.key_files import files
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, rows, wait_for
@@ -23,10 +26,14 @@ from sendworthy.gateway.keys import Key, Keys
 from sendworthy.store.values import PauseScope, StoredKey
 from sendworthy.wire.smtp_password import smtp_password
 
-_STREAMS = {"transactional": Stream.TRANSACTIONAL, "bulk": Stream.MARKETING}
+_STREAMS = {
+    "transactional": Stream.TRANSACTIONAL,
+    "bulk": Stream.MARKETING,
+    "marketing": Stream.MARKETING,  # as sendworthy.toml and the lists call it
+}
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Create, list and revoke gateway keys. A key's stream is the stream of all mail signed with it."""
 
@@ -37,7 +44,8 @@ def keys() -> None:
     "--stream",
     type=click.Choice(list(_STREAMS)),
     required=True,
-    help="What the application sends; bulk mail needs one-click unsubscribe, and waits for transactional mail.",
+    help="What the application sends. Bulk mail (or marketing: the same) needs one-click unsubscribe, and waits for "
+    "transactional mail.",
 )
 @click.option("--domain", "domains", multiple=True, help="Where its From may be, subdomains too; repeatable.")
 @click.option("--rate-share", type=click.FloatRange(0, 1, min_open=True), help="Its part of MaxSendRate, 0 to 1.")
@@ -140,6 +148,9 @@ def resume(*, access_key_id: str, config_path: Path | None) -> int:
     return Exit.DONE if resumed else Exit.FOUND
 
 
+keys.add_command(files)
+
+
 def _regions(config: Config) -> tuple[str, ...]:
     try:
         return parts.regions(config)
@@ -148,15 +159,17 @@ def _regions(config: Config) -> tuple[str, ...]:
 
 
 async def _create(config: Config, name: str, stream: Stream, domains: tuple[str, ...], asked: dict[str, Any]) -> Key:
-    async with _opened(config) as opened:
-        return await opened.create(name, stream=stream, domains=domains, **asked)
+    async with parts.opened_store(config) as store:
+        await check_key_file(config, store, GATEWAY, now=parts.WALL.now)
+        made = Keys(store, seal(config), now=parts.WALL.now)
+        return await made.create(name, stream=stream, domains=domains, **asked)
 
 
 async def _resume(config: Config, access_key_id: str) -> bool:
     async with parts.opened_store(config) as store:
         if not await store.resume(PauseScope.KEY, access_key_id):
             return False
-        await store.put_proof(RESUMED, subject=access_key_id, at=parts.WALL.now(), data={})
+        await store.case_file.put_proof(RESUMED, subject=access_key_id, at=parts.WALL.now(), data={})
         await store.doors.slow_key(access_key_id, None)
         return True
 

@@ -12,6 +12,7 @@ import click
 
 from sendworthy import __version__
 from sendworthy.cli.exits import Exit, exit_for
+from sendworthy.cli.group import Group
 from sendworthy.errors import SendworthyError
 
 _COMMANDS = {
@@ -44,7 +45,7 @@ _COMMANDS = {
 """Command to `module:attribute` under sendworthy.cli; imported only when used, so that `--help` stays quick."""
 
 
-class _Road(click.Group):
+class _Road(Group):
     """The commands in the order of the road, each loaded when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -84,11 +85,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result = road.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         _say("Interrupted.", "")
         return Exit.INTERRUPTED
     except click.ClickException as error:
-        _say(error.format_message(), _usage_hint(error))
+        _say(" ".join(error.format_message().split()), _usage_hint(error))
         return Exit.USAGE
     except SendworthyError as error:
         _say(error.happened, error.to_do)

@@ -19,6 +19,7 @@ from sendworthy.app.quota import PROMISE, Outlook, ask, follow, in_the_way, look
 from sendworthy.app.quota_look import look_at_account
 from sendworthy.audit.evidence import Unseen
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, rows, wait_for, write
@@ -36,7 +37,7 @@ _per_second = click.option(
 _changed = click.option("--changed", default="", metavar="TEXT", help="What has changed since a refusal; recorded.")
 
 
-@click.group()
+@click.group(cls=Group)
 def quota() -> None:
     """How much may be sent, how much will be, and asking AWS for more."""
 

@@ -14,6 +14,7 @@ from sendworthy.app import parts
 from sendworthy.app import ramp as flow
 from sendworthy.app import ramp_plan as ahead
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, rows, wait_for
@@ -42,7 +43,7 @@ _MOVES = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def ramp() -> None:
     """Warm the account up: from a small first day to the volume you want, in two to four weeks."""
 

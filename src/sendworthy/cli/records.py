@@ -10,6 +10,7 @@ import click
 from sendworthy.app import parts
 from sendworthy.app.ramp import Waits, why_waiting
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, rows, wait_for
@@ -22,7 +23,7 @@ from sendworthy.store.values import Moment, StoredDelivery, StoredMessage
 _limit = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 
 
-@click.group()
+@click.group(cls=Group)
 def messages() -> None:
     """Messages that the gateway has taken, and what became of each."""
 

@@ -13,6 +13,7 @@ from sendworthy.access.regions_places import PLACES
 from sendworthy.app import parts
 from sendworthy.app.regions import TIME_BUDGET_SECONDS, Clone, Compared, compare, plan_clone
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, rows, wait_for, write
@@ -21,7 +22,7 @@ from sendworthy.config import Config
 from sendworthy.provision.report import plan_text
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--region", "regions_", multiple=True, metavar="REGION", help="Only this Region; repeatable.")
 @click.option(
     "--near", default="", metavar="REGION|LAT,LON", help="Measure distances from here; else from your first Region."

@@ -13,6 +13,7 @@ from sendworthy.app import parts
 from sendworthy.app.brake import release
 from sendworthy.app.reputation import Part, Published, Reputation, look
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, rows, wait_for
@@ -23,7 +24,7 @@ from sendworthy.reputation.standing import Verdict
 from sendworthy.store.values import PauseScope
 
 
-@click.group()
+@click.group(cls=Group)
 def reputation() -> None:
     """How the account stands by its bounces and complaints."""
 

@@ -25,6 +25,7 @@ from sendworthy.app.look import look
 from sendworthy.audit.evidence import Evidence
 from sendworthy.cli.case import show_state
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, read, wait_for, write
@@ -41,7 +42,7 @@ _output = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def request() -> None:
     """Ask AWS for production access: check the gate, draft the letter, submit or paste it."""
 

@@ -12,7 +12,9 @@ from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, wait_for
 from sendworthy.clients.aws import Aws, session_of
-from sendworthy.errors import ConfigError, InvalidMessage, Rejected
+from sendworthy.errors import ConfigError, Denied, InvalidMessage, Rejected, Unavailable
+
+_KEY = "Sign with a key of the gateway, not of AWS, and its whole secret: sendworthy keys create NAME."
 
 
 @click.command()
@@ -48,7 +50,7 @@ def send(
     sendworthy send --raw < message.eml
     """
     config = loaded_config(config_path).config
-    url = gateway or f"http://{config.gateway.http}"
+    url = _url(gateway, f"http://{config.gateway.http}")
     session = session_of(profile)
     (where, *_) = (region,) if region else config.ses.regions or (Aws(session=session).region,)
     aws = Aws(region=where, session=session, endpoint_url=url)
@@ -63,13 +65,30 @@ def send(
         params["FromEmailAddress"] = sender
     if recipients:
         params["Destination"] = {"ToAddresses": list(recipients)}
-    try:
-        answer = wait_for(aws.call("sesv2", "SendEmail", **params))
-    except Rejected as error:
-        if error.code not in {"BadRequestException", "ParamValidation"}:
-            raise
-        raise InvalidMessage(error.happened, "Nothing was sent. Correct the message and try again.") from error
+    answer = _hand_over(aws, url, params)
     if as_json:
         print_json({"schema": "sendworthy.sent/1", "message_id": answer["MessageId"]})
     else:
         click.echo(answer["MessageId"])
+
+
+def _url(asked: str | None, configured: str) -> str:
+    if asked and not asked.startswith(("http://", "https://")):
+        raise ConfigError(f"--gateway: `{asked}` is no URL.", f"Write it like {configured}.")
+    return asked or configured
+
+
+def _hand_over(aws: Aws, url: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Call SendEmail; what AWS's client says of AWS is said of the gateway instead."""
+    try:
+        return wait_for(aws.call("sesv2", "SendEmail", **params))
+    except Denied as error:
+        raise Denied(error.happened, _KEY, code=error.code) from error
+    except Rejected as error:
+        if error.code not in {"BadRequestException", "ParamValidation"}:
+            raise
+        raise InvalidMessage(error.happened, "Nothing was sent. Correct the message and try again.") from error
+    except Unavailable as error:
+        if error.code != "Unreachable":
+            raise
+        raise Unavailable(f"No gateway answers at {url}.", "Start it: sendworthy up. Or give --gateway.") from error

@@ -8,6 +8,7 @@ import json
 import signal
 from dataclasses import asdict
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import click
@@ -103,7 +104,7 @@ def simulator(
     sendworthy simulator --reviewer rules      a reviewer who reads what the account really has
     """
     settings = Settings(
-        host=host,
+        host=_address(host),
         port=port,
         smtp_port=smtp_port,
         dns_port=dns_port,
@@ -137,7 +138,21 @@ async def _serve(settings: Settings, *, as_json: bool) -> None:
         else:
             _tell(endpoints)
 
-    await serve(settings, announce=announce, stop=stop)
+    try:
+        await serve(settings, announce=announce, stop=stop)
+    except ConfigError as error:
+        if "in use" not in error.happened:
+            raise
+        where = "--port, --smtp-port, --dns-port or --web-port"
+        raise ConfigError(error.happened, f"Is another simulator running? Otherwise give another {where}.") from error
+
+
+def _address(host: str) -> str:
+    """Give the host back. Raises ConfigError for a name or IPv6: the world's zones hold it in A records."""
+    try:
+        return str(IPv4Address(host))
+    except ValueError as error:
+        raise ConfigError(f"--host: `{host}` is no IPv4 address.", "Write it like 127.0.0.1.") from error
 
 
 def _callers(path: Path | None) -> tuple[Caller, ...]:

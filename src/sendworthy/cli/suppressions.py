@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 
 from sendworthy.app import parts
+from sendworthy.app.by_hand import suppress_by_hand
 from sendworthy.app.public import rotate
 from sendworthy.app.suppression_sync import Sync, Synced
 from sendworthy.audit.profile import Stream
 from sendworthy.cli.exits import Exit
+from sendworthy.cli.group import Group
 from sendworthy.cli.settings import loaded_config
 from sendworthy.cli.show import as_json as print_json
 from sendworthy.cli.show import config_option, json_option, read, rows, wait_for
@@ -31,7 +33,7 @@ _limit = click.option("--limit", default=50, show_default=True, type=click.IntRa
 _regions = click.option("--region", "regions", multiple=True, metavar="REGION", help="Only this Region; repeatable.")
 
 
-@click.group()
+@click.group(cls=Group)
 def suppressions() -> None:
     """Addresses that get no mail, and why."""
 
@@ -256,13 +258,7 @@ async def _suppressions(config: Config, limit: int) -> tuple[Suppression, ...]:
 
 async def _suppress(config: Config, address: str, stream: Stream | None, sender: str | None) -> bool:
     async with parts.opened_store(config) as store:
-        return await store.add_suppression(
-            parse_address(address),
-            SuppressionReason.MANUAL,
-            source="command line",
-            stream=stream,
-            sender=parse_address(sender) if sender else None,
-        )
+        return await suppress_by_hand(store, address, source="command line", stream=stream, sender=sender or "")
 
 
 async def _remove(

@@ -8,9 +8,11 @@ throttled call was certainly not carried out.
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore import exceptions
@@ -39,12 +41,44 @@ _PACE_SECONDS = 1.0
 
 _IAM_PREFIX = {"sesv2": "ses", "cloudwatch": "cloudwatch", "service-quotas": "servicequotas"}
 
-_CREDENTIALS = "Check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN."
+_NO_CREDENTIALS = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+_UNKNOWN_KEY = "Check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN; an AKSW… key is the gateway's, not AWS's."
+_WRONG_SECRET = "Check AWS_SECRET_ACCESS_KEY, to the last blank."  # noqa: S105 - a hint, not a secret
+_CLOCK = "Set the clock of this machine."
+_EXPIRED = "Renew the credentials, then try again."
+
+_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch"})
+_CLOCK_IS_WRONG = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
+_TOO_OLD = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+
+_NAMELESS = (
+    frozenset({"NoCredentials", "InvalidClientTokenId", "UnrecognizedClientException"})
+    | {"IncompleteSignature", "IncompleteSignatureException"}
+    | {"MissingAuthenticationToken", "MissingAuthenticationTokenException"}
+    | _SIGNATURE
+    | _CLOCK_IS_WRONG
+    | _TOO_OLD
+)
+"""AWS knows nobody by these credentials; a permission would not help."""
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 
 
 def iam_action(service: str, operation: str) -> str:
     """Name the IAM action that a call needs, such as `ses:GetAccount`."""
     return f"{_IAM_PREFIX.get(service, service)}:{operation}"
+
+
+def knows_nobody(error: Denied) -> bool:
+    """Say whether the credentials themselves were refused, rather than what they may do."""
+    return error.code in _NAMELESS
+
+
+def check_region(name: str) -> str:
+    """Give the Region back. Raises ConfigError when no Region is written so; whether it exists, only AWS knows."""
+    if not _REGION.fullmatch(name):
+        raise ConfigError(f"`{name}` is not an AWS Region.", "Write it as AWS does, such as eu-west-1.")
+    return name
 
 
 class Aws:
@@ -72,7 +106,7 @@ class Aws:
         chosen = region or self._session.get_config_variable("region")
         if not chosen:
             raise ConfigError("No AWS Region is set.", "Set AWS_REGION, or give --region.")
-        self.region: str = chosen
+        self.region: str = check_region(chosen)
 
     def __repr__(self) -> str:
         return f"Aws(region={self.region!r})"
@@ -147,7 +181,7 @@ class Aws:
         """Give botocore's credentials, refreshed by botocore when they expire. Raises Denied when there are none."""
         found = self._session.get_credentials()
         if found is None:
-            raise Denied("No AWS credentials were found.", _CREDENTIALS, code="NoCredentials")
+            raise Denied("No AWS credentials were found.", _NO_CREDENTIALS, code="NoCredentials")
         return found
 
     @property
@@ -189,9 +223,9 @@ def translate(error: Exception, *, service: str, operation: str, region: str) ->
         case exceptions.ClientError():
             return _translate_answer(error, what=what, action=iam_action(service, operation))
         case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
-            return Denied("No AWS credentials were found.", _CREDENTIALS, code="NoCredentials")
+            return Denied("No AWS credentials were found.", _NO_CREDENTIALS, code="NoCredentials")
         case exceptions.CredentialRetrievalError() | exceptions.SSOError() | exceptions.UnauthorizedSSOTokenError():
-            return Denied(f"The AWS credentials could not be read: {error}", _CREDENTIALS, code="NoCredentials")
+            return Denied(f"The AWS credentials could not be read: {error}", _EXPIRED, code="NoCredentials")
         case exceptions.ProfileNotFound() | exceptions.NoRegionError() | exceptions.InvalidRegionError():
             return ConfigError(str(error), "Check AWS_PROFILE and AWS_REGION.")
         case exceptions.ParamValidationError() | exceptions.UnknownParameterError():
@@ -200,18 +234,47 @@ def translate(error: Exception, *, service: str, operation: str, region: str) ->
             exceptions.EndpointConnectionError() | exceptions.ConnectTimeoutError() | exceptions.ProxyConnectionError()
         ):
             return Unavailable(
-                f"{what}: cannot connect to the endpoint.",
-                "Check the network, AWS_REGION and AWS_ENDPOINT_URL.",
+                f"{what}: cannot connect to {_origin(error)}.",
+                "Check the network, the Region and AWS_ENDPOINT_URL.",
                 code="Unreachable",
             )
         case exceptions.SSLError():
-            return Unavailable(f"{what}: TLS failed.", "Check the endpoint and the clock of this machine.", code="TLS")
+            return Unavailable(
+                f"{what}: no TLS with {_origin(error)}.",
+                "Check AWS_ENDPOINT_URL (http or https), AWS_CA_BUNDLE and the clock of this machine.",
+                code="TLS",
+            )
         case exceptions.ReadTimeoutError() | exceptions.ConnectionClosedError() | exceptions.HTTPClientError():
             return Uncertain(f"{what}: the answer was lost.", "Look before asking again.", code="AnswerLost")
         case exceptions.BotoCoreError() | ValueError():
-            return Rejected(f"{what} failed: {error}", code=type(error).__name__)
+            return _not_sent(error, what=what)
         case _:
             return Uncertain(f"{what} failed: {type(error).__name__}.", code=type(error).__name__)
+
+
+def _not_sent(error: Exception, *, what: str) -> Rejected | ConfigError:
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):  # botocore has no class for it
+        return ConfigError(f"{error} is no URL.", "Write it with http:// or https://.")
+    return Rejected(f"{what} failed: {error}", code=type(error).__name__)
+
+
+def _origin(error: exceptions.BotoCoreError) -> str:
+    """Name scheme and host that botocore meant to reach; a proxy's URL is not shown, since it may hold a password."""
+    if isinstance(error, exceptions.ProxyConnectionError):
+        return "the proxy"
+    url = urlsplit(str(error.kwargs.get("endpoint_url", "")))
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else "the endpoint"
+
+
+def _fix_for(code: str, text: str, action: str) -> str:
+    """Say what helps against a denial, by AWS's own code; a wrong clock is known by the words alone."""
+    if code in _CLOCK_IS_WRONG or (code in _SIGNATURE and ("Signature expired" in text or "not yet current" in text)):
+        return _CLOCK
+    if code in _SIGNATURE:
+        return _WRONG_SECRET
+    if code in _TOO_OLD:
+        return _EXPIRED
+    return f"Allow {action} for this principal." if "Access" in code or "Authori" in code else _UNKNOWN_KEY
 
 
 def _translate_answer(error: exceptions.ClientError, *, what: str, action: str) -> ProviderError:
@@ -219,8 +282,7 @@ def _translate_answer(error: exceptions.ClientError, *, what: str, action: str) 
     text = str(error.response.get("Error", {}).get("Message", "")) or "no message"
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in DENIED or status in (401, 403):
-        fix = _CREDENTIALS if "Access" not in code and "Authori" not in code else f"Allow {action} for this principal."
-        return Denied(f"{what} was denied: {code}: {text}", fix, code=code, action=action)
+        return Denied(f"{what} was denied: {code}: {text}", _fix_for(code, text, action), code=code, action=action)
     if code in _THROTTLED or status == 429:
         return Throttled(f"{what} was throttled: {text}", "Wait and ask again.", code=code)
     if status >= 500:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from sendworthy.clients.http1_proxy import Proxy, asked_schemes, host_and_port, open_tunnel, refusal
 from sendworthy.errors import ConfigError, Unavailable, Uncertain
 
 MOST_BODY_BYTES = 64 * 1024
@@ -39,7 +40,8 @@ class Origin:
     """The server behind an http or https address. Make it within a running loop; `close` it at the end.
 
     At most `connections` are open at once. One that was idle for `idle_seconds` is not used again: the server may be
-    about to close it, and a request that crosses with that is in doubt. Raises ConfigError for what is no address.
+    about to close it, and a request that crosses with that is in doubt. `proxy` is on the way: an https address is
+    reached by a tunnel through it, an http address is asked of it. Raises ConfigError for what is no address.
     """
 
     def __init__(
@@ -50,10 +52,12 @@ class Origin:
         connect_seconds: float = 5.0,
         idle_seconds: float = 15.0,
         tls: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         try:
             parts = urlsplit(url)
             port = parts.port
+            (parts.hostname or "").encode("idna")
         except ValueError:
             parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -62,7 +66,10 @@ class Origin:
         """As the Host header names it."""
         self._name = parts.hostname
         self._port = port or (443 if parts.scheme == "https" else 80)
-        self._tls = (tls or _verifying()) if parts.scheme == "https" else None
+        secure = parts.scheme == "https"
+        self._tls = (tls or _verifying()) if secure or (proxy and proxy.secure) else None
+        self._tunnel = proxy if secure else None
+        self._forward = None if secure else proxy
         self._connect_seconds = connect_seconds
         self._idle_seconds = idle_seconds
         self._loop = asyncio.get_running_loop()
@@ -85,6 +92,8 @@ class Origin:
         Raises Unavailable when the request was certainly not sent, Uncertain when it may have been and no whole answer
         came (`code` is Timeout or AnswerLost). ValueError for a line break in a header: a mistake of the caller.
         """
+        if self._forward:
+            path, headers = f"http://{self.host}{path}", _told(self._forward, headers)
         lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         head = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""])
         if head.count("\n") != len(lines) + 2 or head.count("\r") != len(lines) + 2:
@@ -97,6 +106,9 @@ class Origin:
                 connection.close()
                 raise
             self._put_back(connection)
+        if self._forward and reply.status == 407:  # the proxy's own word: it passed nothing on
+            asked = asked_schemes(reply.headers.get("proxy-authenticate", ""))
+            raise refusal(self._forward, 407, asked=asked, origin=host_and_port(self._name, self._port))
         return reply
 
     async def _take(self) -> _Connection:
@@ -107,14 +119,29 @@ class Origin:
             if connection.usable and connection.idle_since > stale and not connection.left:
                 return connection
             connection.close()
+        made = await self._connect()
+        if made.closing:
+            raise Unavailable(f"{self._name} cut the connection before it was asked.", code="Unreachable")
+        self._open = {made, *(one for one in self._open if not one.gone.is_set())}
+        return made
+
+    async def _connect(self) -> _Connection:
+        made = _Connection(self._loop)
+        if self._tunnel and self._tls:
+            way = open_tunnel(
+                self._tunnel, made, host=self._name, port=self._port, tls=self._tls, seconds=self._connect_seconds
+            )
+            await way
+            return made
+        host, port = (self._forward.host, self._forward.port) if self._forward else (self._name, self._port)
         try:
             async with asyncio.timeout(self._connect_seconds):
-                _, made = await self._loop.create_connection(
-                    lambda: _Connection(self._loop), self._name, self._port, ssl=self._tls
-                )
+                await self._loop.create_connection(lambda: made, host, port, ssl=self._tls)
         except (OSError, TimeoutError) as error:
-            raise Unavailable(f"{self._name} cannot be reached: {type(error).__name__}.", code="Unreachable") from error
-        self._open = {made, *(one for one in self._open if not one.gone.is_set())}
+            name, code = (
+                (f"The proxy {self._forward.where}", "ProxyUnreachable") if self._forward else (host, "Unreachable")
+            )
+            raise Unavailable(f"{name} cannot be reached: {type(error).__name__}.", code=code) from error
         return made
 
     def _put_back(self, connection: _Connection) -> None:
@@ -159,6 +186,11 @@ class _Connection(asyncio.Protocol):
         poll = select.poll()
         poll.register(self._transport.get_extra_info("socket").fileno(), _LEFT)
         return bool(poll.poll(0))
+
+    @property
+    def closing(self) -> bool:
+        """Whether the connection is closed or about to be: nothing that is written would leave."""
+        return self._transport.is_closing()
 
     async def ask(self, head: bytes, body: bytes, seconds: float) -> Reply:
         """Write a request and wait for its answer. Raises Uncertain."""
@@ -248,6 +280,10 @@ class _Connection(asyncio.Protocol):
         self.usable = False
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(Uncertain(words, code=code))
+
+
+def _told(proxy: Proxy, headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {**headers, "proxy-authorization": proxy.authorization} if proxy.authorization else headers
 
 
 def _verifying() -> ssl.SSLContext:

@@ -41,6 +41,11 @@ class SigningPair:
         """The name of the certificate's file, in the shape of SNS's own."""
         return f"SimpleNotificationService-{sha256(self.pem).hexdigest()[:32]}.pem"
 
+    @property
+    def renew_at(self) -> datetime:
+        """When a new pair is to take its place, since its certificate ends soon after."""
+        return x509.load_pem_x509_certificate(self.pem).not_valid_after_utc - _RENEW_BEFORE
+
     def __repr__(self) -> str:
         return f"SigningPair({self.name!r})"
 
@@ -50,7 +55,7 @@ def signing_pair(path: Path, *, host: str, now: datetime) -> SigningPair:
     try:
         if path.exists():
             found = _read(path.read_bytes())
-            if x509.load_pem_x509_certificate(found.pem).not_valid_after_utc > now + _RENEW_BEFORE:
+            if found.renew_at > now:
                 return found
         made = _made(host, now)
         private = made.key.private_bytes(
@@ -62,9 +67,21 @@ def signing_pair(path: Path, *, host: str, now: datetime) -> SigningPair:
             file.write(made.pem + private)
         fresh.replace(path)
     except (OSError, ValueError, TypeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it does not hold a key and its certificate"
-        raise ConfigError(f"The file {path.name} cannot be used: {why}.", "Remove it; it is made anew.") from error
+        raise _not_used(path, error) from error
     return made
+
+
+def read_pair(path: Path) -> SigningPair:
+    """Read the pair as it is. Raises ConfigError."""
+    try:
+        return _read(path.read_bytes())
+    except (OSError, ValueError, TypeError) as error:
+        raise _not_used(path, error) from error
+
+
+def _not_used(path: Path, error: Exception) -> ConfigError:
+    why = error.strerror if isinstance(error, OSError) else "it does not hold a key and its certificate"
+    return ConfigError(f"The file {path.name} cannot be used: {why}.", "Remove it; it is made anew.")
 
 
 def _read(data: bytes) -> SigningPair:

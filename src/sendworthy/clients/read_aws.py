@@ -27,8 +27,9 @@ from sendworthy.audit.evidence import (
     Unseen,
     UnseenKind,
 )
+from sendworthy.audit.reading import CREDENTIALS
 from sendworthy.audit.wishes import Wishes
-from sendworthy.clients.aws import iam_action
+from sendworthy.clients.aws import iam_action, knows_nobody
 from sendworthy.errors import Denied, ProviderError, Rejected, Throttled, Unavailable, Uncertain
 
 T = TypeVar("T")
@@ -64,6 +65,8 @@ def unseen(error: ProviderError, service: str, operation: str) -> Unseen:
     """Turn an error of a look into a reading that names the IAM action it needs."""
     needs = iam_action(service, operation)
     match error:
+        case Denied() if knows_nobody(error):
+            return Unseen(kind=UnseenKind.DENIED, reason=f"{error.happened} {error.to_do}", needs=CREDENTIALS)
         case Denied():
             return Unseen(kind=UnseenKind.DENIED, reason=error.happened, needs=error.action or needs)
         case Throttled():

@@ -17,6 +17,7 @@ import msgspec
 
 from sendworthy.clients.answer import Answer, AnswerKind, Parcel, classify
 from sendworthy.clients.http1 import Origin
+from sendworthy.clients.http1_proxy import Proxy
 from sendworthy.errors import ConfigError, Unavailable, Uncertain
 from sendworthy.mail.event import DELIVERY_TAG
 from sendworthy.wire.http import Request
@@ -32,7 +33,7 @@ class SesSender:
 
     `credentials` is botocore's object, which refreshes itself. `now` is the wall clock: signatures are judged by it.
     `timeout_seconds` is how long SES may take to answer a small message; `ca_file` names the certificates to trust
-    instead of the system's. Raises ConfigError.
+    instead of the system's; `proxy` is the one on the way, if any. Raises ConfigError.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SesSender:
         connections: int = 64,
         timeout_seconds: float = 30,
         ca_file: str = "",
+        proxy: Proxy | None = None,
     ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self._path = urlsplit(self.endpoint).path + _PATH
@@ -53,6 +55,7 @@ class SesSender:
             connections=connections,
             connect_seconds=min(5.0, timeout_seconds),
             tls=_trusting(ca_file) if ca_file else None,
+            proxy=proxy,
         )
         self._region = region
         self._credentials = credentials
@@ -78,7 +81,8 @@ class SesSender:
         try:
             reply = await self._origin.post(self._path, headers, body, seconds=patience)
         except Unavailable as error:
-            return Answer(kind=AnswerKind.UNAVAILABLE, code=error.code, text=error.happened, whole_account=True)
+            text = f"{error.happened} {error.to_do}".rstrip()
+            return Answer(kind=AnswerKind.UNAVAILABLE, code=error.code, text=text, whole_account=True)
         except Uncertain as error:
             return Answer(kind=AnswerKind.UNCERTAIN, code=error.code, text=error.happened)
         error_type = reply.headers.get("x-amzn-errortype", "")

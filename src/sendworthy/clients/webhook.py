@@ -46,6 +46,9 @@ class Poster:
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 status = response.status
+        except aiohttp.ClientHttpProxyError as error:
+            what = f"The proxy on the way to {host} answered {error.status}."
+            raise Unavailable(what, "Check HTTPS_PROXY and NO_PROXY.", code=f"Proxy{error.status}") from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unavailable(f"{host} cannot be reached: {type(error).__name__}.") from error
         if 200 <= status < 300:

@@ -6,6 +6,7 @@ Knows nothing of AWS credentials, profiles and endpoints: they come the way ever
 from __future__ import annotations
 
 from sendworthy.config.problems import ConfigProblems, Problem
+from sendworthy.config.proxies import Proxies, ProxyVariable, read_proxies
 from sendworthy.config.read import Loaded, Origin, OriginKind, load, template
 from sendworthy.config.shape import (
     Alerts,
@@ -42,6 +43,8 @@ __all__ = [
     "OriginKind",
     "Policy",
     "Problem",
+    "Proxies",
+    "ProxyVariable",
     "Ramp",
     "Relay",
     "SendBy",
@@ -55,5 +58,6 @@ __all__ = [
     "describe",
     "host_port",
     "load",
+    "read_proxies",
     "template",
 ]

@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +20,7 @@ import msgspec
 from sendworthy.config.decode import Decoder, as_env_name, key_text, settable
 from sendworthy.config.locate import Place, locate
 from sendworthy.config.problems import ConfigProblems, Problem
+from sendworthy.config.proxies import Proxies, read_proxies
 from sendworthy.config.rules import between_keys
 from sendworthy.config.shape import Config
 from sendworthy.config.words import unknown_variable
@@ -63,11 +64,15 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A configuration and the origin of each value, by key (`ses.regions`, `mail[0].name`); `path` is the file read."""
+    """A configuration and the origin of each value, by key (`ses.regions`, `mail[0].name`); `path` is the file read.
+
+    `proxies` are the environment's, which every AWS tool heeds.
+    """
 
     config: Config
     origins: Mapping[str, Origin]
     path: Path | None
+    proxies: Proxies = field(default_factory=Proxies)
 
 
 def load(
@@ -101,7 +106,7 @@ def load(
     )
     if late:
         raise ConfigProblems(late)
-    return Loaded(config=config, origins=origins, path=file)
+    return Loaded(config=config, origins=origins, path=file, proxies=read_proxies(environ))
 
 
 def template() -> str:

@@ -172,6 +172,12 @@ def _hours(value: float) -> Wrong | None:
     return None
 
 
+def _gigabytes(value: float) -> Wrong | None:
+    if not 0 <= value <= 1_000_000:
+        return f"{value:g} is not a number of gigabytes.", "Write 0 for no bound, or up to 1000000."
+    return None
+
+
 def _count(value: float) -> Wrong | None:
     if not 0 <= value < float("inf"):
         return f"{value:g} is not a number of messages.", "Write 0 or more."
@@ -262,6 +268,7 @@ CHECKS: Mapping[str, Callable[[Any], Wrong | None]] = {
     "store.url": _store_url,
     "store.keep_bodies_days": _within(1, 3650),
     "store.keep_records_days": _within(2, 36_500),
+    "store.most_gigabytes": _gigabytes,
     "events.queues": _web_address,
     "events.topics": _topic_arn,
     "events.max_age_hours": _within(1, 24 * 14),

@@ -162,13 +162,15 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     directory. Every host needs the same ones.
 
     The bodies of messages are deleted `keep_bodies_days` after acceptance (never while they wait), everything else that
-    is kept of them after `keep_records_days`.
+    is kept of them after `keep_records_days`. A database that takes `most_gigabytes` (of 2^30 bytes) accepts no more
+    mail; 0 means no bound.
     """
 
     url: str = "sqlite:///sendworthy.db"
     keys: str = ""
     keep_bodies_days: int = 7
     keep_records_days: int = 400
+    most_gigabytes: float = 0.0
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):

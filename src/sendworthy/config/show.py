@@ -29,11 +29,14 @@ class Shown:
 
 
 def describe(loaded: Loaded) -> tuple[Shown, ...]:
-    """Give every key of the configuration in the order of its tables."""
+    """Give every key of the configuration in the order of its tables, then the proxies that the environment names."""
     whole = msgspec.to_builtins(loaded.config)
-    return tuple(
-        Shown(key=key, value=_hide(key, value), origin=_origin(key, loaded.origins)) for key, value in _walk(whole)
-    )
+    keys = [Shown(key=key, value=_hide(key, value), origin=_origin(key, loaded.origins)) for key, value in _walk(whole)]
+    proxies = [
+        Shown(key=f"{kind}_proxy".upper(), value=one.shown, origin=Origin(kind=OriginKind.ENVIRONMENT, where=one.name))
+        for kind, one in loaded.proxies.variables.items()
+    ]
+    return (*keys, *proxies)
 
 
 def as_text(shown: Iterable[Shown]) -> str:

@@ -56,6 +56,7 @@ class Console:
         """Give the routes."""
         return [
             Route("/", self._signed_in(self._overview), name="overview"),
+            Route("/alerts", self._signed_in(self._alerts), name="alerts"),
             Route("/messages", self._signed_in(self._messages), name="messages"),
             Route("/messages/{message_id}", self._signed_in(self._message), name="message"),
             Route("/suppressions", self._signed_in(self._suppressions), name="suppressions"),
@@ -84,6 +85,9 @@ class Console:
 
     async def _overview(self, request: Request, session: Session) -> Response:
         return _page(request, session, "overview.html", await self._pages.overview(), here="overview")
+
+    async def _alerts(self, request: Request, session: Session) -> Response:
+        return _page(request, session, "alerts.html", await self._pages.alerts(), here="alerts")
 
     async def _messages(self, request: Request, session: Session) -> Response:
         asked = request.query_params

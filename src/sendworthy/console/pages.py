@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sendworthy.console.alert_lines import LOOK_BACK, MOST, by_urgency, lines, targets
 from sendworthy.errors import InvalidMessage
 from sendworthy.mail.address import parse_address
 from sendworthy.mail.status import WAITING, Status
@@ -20,6 +21,9 @@ from sendworthy.store.suppression import REMOVED
 from sendworthy.store.values import Lane
 
 _PAGE = 50
+_FIRST = 5
+"""So many alerts stand on the overview."""
+_SHOWN = 100
 _UNFINISHED_AFTER = timedelta(days=1)
 """SES gives up on a message after 14 hours at most (MaxDeliverySeconds, 50,400 [M])."""
 
@@ -37,20 +41,26 @@ class Pages:
     now: Callable[[], datetime]
     policy: PolicyNow
     limits: Limits
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Whom alerts are told to at present: how a person knows each target, by its name on record."""
 
     async def overview(self) -> dict[str, Any]:
         """Tell the state of the account, today's sending, what waits, the last events, the suppressions in short."""
         now = self.now()
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        state = await self.store.governor(self.lane)
+        state, other = await self.store.governor(self.lane), self.store.standstill.other_way
         counts = await self.store.counts(today)
         week: Tally = (await self.store.counts(now - timedelta(days=7))).tally()
         unfinished = await self.store.completeness.unfinished(
             now - _UNFINISHED_AFTER, now - timedelta(days=30), limit=1_000
         )
+        found = by_urgency(await self.store.alerts.list(limit=MOST))
         return {
+            "alerts": found[:_FIRST],
+            "more_alerts": len(found) - _FIRST,
             "lane": self.lane,
             "state": state,
+            "standing_in": other.standing_in(state) if state and other else "",
             "held": governor.held(state, now.timestamp()) if state else "",
             "read_at": datetime.fromtimestamp(state.quota.read_at, now.tzinfo) if state else None,
             "used": _used(state),
@@ -59,12 +69,29 @@ class Pages:
             "waiting_count": counts.of(*WAITING),
             "standing": judge(week, self.limits) if week.sent else None,
             "week": week,
-            "waiting": await self.store.waiting(self.lane, policy=await self.policy()),
+            "waiting": await self.store.standstill.waiting(self.lane, policy=await self.policy()),
             "pauses": await self.store.pauses(),
             "events": await self.store.completeness.recent_events(limit=15),
             "suppressed": await self.store.suppression.counts(),
             "suppressed_new": sum((await self.store.suppression.counts(today)).values()),
             "unfinished": len(unfinished),
+        }
+
+    async def alerts(self) -> dict[str, Any]:
+        """List the open alerts with who was told of each, those of the last days, and how each target answers."""
+        since = self.now() - LOOK_BACK
+        told = await self.store.alerts.told(since)
+        found = by_urgency(await self.store.alerts.list(limit=MOST))
+        return {
+            "open": [(one, lines(one, told, self.told)) for one in found[:_SHOWN]],
+            "open_count": len(found),
+            "over": [
+                one
+                for one in await self.store.alerts.list(cleared_since=since, limit=MOST)
+                if one.cleared_at is not None
+            ][:_SHOWN],
+            "days": LOOK_BACK.days,
+            "targets": targets(await self.store.alerts.targets(), self.told),
         }
 
     async def messages(self, *, to: str, after: str) -> dict[str, Any]:
@@ -88,7 +115,7 @@ class Pages:
     async def suppressions(self, *, address: str, after: str) -> dict[str, Any]:
         """List suppressed addresses, or tell how one stands."""
         key, wrong = _key(address)
-        removals = [one for one in await self.store.proofs(REMOVED) if one.subject == key] if key else []
+        removals = [one for one in await self.store.case_file.proofs(REMOVED) if one.subject == key] if key else []
         if key is not None:
             found, following = await self.store.suppression.of(key), None
         else:

@@ -30,6 +30,9 @@ TONES: Mapping[str, str] = {
     "refused": "bad",
     "reject": "bad",
     "rendering_failure": "bad",
+    "warning": "warn",
+    "error": "bad",
+    "critical": "bad",
 }
 """How a status or an event is coloured. The word is always there too: no colour carries a meaning alone."""
 

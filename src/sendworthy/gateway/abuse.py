@@ -4,13 +4,16 @@ A form that mails whoever is typed into it is how strangers send complaints and 
 address, so much for one visitor and so many times the same mail are enough in an hour; and an address at a domain that
 is a well-known slip of the finger is refused while the person who typed it is still there to correct it.
 
-The memory is this process's: it does not survive a restart, and each gateway process has its own.
+The memory is this process's and does not survive a restart. Where several processes take mail for one database, what
+this one has seen a twentieth of a cap of is counted there too, in the transaction that keeps the message: ordinary mail
+is not, and all processes together let through a cap and at most a twentieth of it more for each (decision 0084).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -18,11 +21,14 @@ from hashlib import blake2b
 from sendworthy.audit.profile import Stream
 from sendworthy.errors import SendRefused
 from sendworthy.mail.address import SIMULATOR_DOMAIN
-from sendworthy.store.values import NewMessage
+from sendworthy.store.values import Capped, NewMessage
 
 WINDOW_SECONDS = 3_600.0
 _MOST_COUNTED = 200_000
 """Addresses, visitors and mails that are counted at once; the longest unused are forgotten first."""
+
+_UNSHARED = 20
+"""Of a cap, one part in so many is counted by each process for itself."""
 
 TYPOS = {
     "gmial.com": "gmail.com",
@@ -85,7 +91,7 @@ class Abuse:
                 raise SendRefused(why, "The caps are under [policy].")
 
     def count(self, message: NewMessage, *, ip: str, at: datetime) -> None:
-        """Count a message that was accepted."""
+        """Count a message that is about to be accepted, so that those that come at once count against each other."""
         if message.stream is not Stream.TRANSACTIONAL:
             return
         for name, _, _ in self._places(message, ip):
@@ -93,6 +99,29 @@ class Abuse:
             self._seen.move_to_end(name)
         while len(self._seen) > _MOST_COUNTED:
             self._seen.popitem(last=False)
+
+    def take_back(self, message: NewMessage, *, ip: str, at: datetime) -> None:
+        """Count a message no more, which was counted and not accepted after all."""
+        if message.stream is not Stream.TRANSACTIONAL:
+            return
+        for name, _, _ in self._places(message, ip):
+            with suppress(ValueError):  # forgotten meanwhile
+                self._recent(name, at.timestamp()).remove((at.timestamp(), message.invocation_id))
+
+    def capped(self, message: NewMessage, *, ip: str, at: datetime) -> tuple[Capped, ...]:
+        """Give what a message, counted already, must be counted by in all processes together: nothing, as a rule."""
+        if message.stream is not Stream.TRANSACTIONAL:
+            return ()
+        return tuple(
+            Capped(name=name.hex(), most=cap)
+            for name, cap, _ in self._places(message, ip)
+            if len(self._recent(name, at.timestamp())) > cap // _UNSHARED
+        )
+
+    def refusal(self, message: NewMessage, *, ip: str, beyond: str) -> SendRefused:
+        """Say why a message is refused of which there is enough, by what `beyond` names."""
+        why = next((why for name, _, why in self._places(message, ip) if name.hex() == beyond), "Too much like it.")
+        return SendRefused(why, "The caps are under [policy].")
 
     def _places(self, message: NewMessage, ip: str) -> Iterator[tuple[bytes, int, str]]:
         caps = self._caps

@@ -40,6 +40,18 @@ _NOT_CARRIED = (
     "ListManagementOptions",
     "ConfigurationOverrides",
 )
+_NOT_CARRIED_HEADERS = (
+    "x-ses-source-arn",
+    "x-ses-from-arn",
+    "x-ses-return-path-arn",
+    "x-ses-list-management-options",
+    "x-ses-tenant",
+)
+"""The same, asked for by a header."""
+
+_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""The name of a configuration set (CreateConfigurationSet [M])."""
+
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _SET_HEADER = "x-ses-configuration-set"
 _TAGS_HEADER = "x-ses-message-tags"
@@ -50,7 +62,8 @@ class Origin:
     """Who sends, and by which call. `message_id` will be the answer; `invocation_id` is the SDK's, empty if none.
 
     `domains` are those that the From may be in, with their subdomains (any, when empty); `ses_headers` says whether
-    X-SES-* headers steer anything. They are struck out in any case. `way_out` is written into bulk mail that has none.
+    X-SES-* and X-Sendworthy-* headers steer anything. They are struck out in any case. `way_out` is written into bulk
+    mail that has none. `entry` tells the messages of one call apart that share an idempotency key.
     """
 
     access_key_id: str
@@ -63,6 +76,7 @@ class Origin:
     most_recipients: int = MOST_RECIPIENTS
     most_bytes: int = MOST_BYTES
     way_out: WayOut | None = None
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +116,8 @@ def read_send_email(params: Mapping[str, Any], origin: Origin, *, mark: str = ""
     _check_size(mime, origin)
     authors = (*mime.authors, one_address(envelope_from)[1]) if envelope_from else mime.authors
     _check_authors(authors, origin)
-    struck = mime.struck if origin.ses_headers else {}
-    asked = read_asked(mime.struck, _given_tags(params.get("EmailTags", ()), struck.get(_TAGS_HEADER, "")), origin.at)
+    struck = _steering(mime.struck) if origin.ses_headers else {}
+    asked = read_asked(struck, _given_tags(params.get("EmailTags", ()), struck.get(_TAGS_HEADER, "")), origin.at)
     if origin.stream is Stream.MARKETING:
         mime = _with_way_out(mime, origin, asked.topic)
     message = NewMessage(
@@ -114,7 +128,7 @@ def read_send_email(params: Mapping[str, Any], origin: Origin, *, mark: str = ""
         subject=mime.subject,
         raw=mime.raw,
         deliveries=_deliveries(mime.recipients, origin.message_id),
-        configuration_set=params.get("ConfigurationSetName") or struck.get(_SET_HEADER, ""),
+        configuration_set=_checked_set(params.get("ConfigurationSetName") or struck.get(_SET_HEADER, "")),
         tags=_checked_tags(asked.tags) | ({TOPIC_TAG: asked.topic} if asked.topic else {}),
         invocation_id=_token(asked.idempotency_key, origin),
         fingerprint=mark or fingerprint(params),
@@ -123,6 +137,22 @@ def read_send_email(params: Mapping[str, Any], origin: Origin, *, mark: str = ""
         expires_at=asked.expires_at,
     )
     return Read(message=message, asked=asked)
+
+
+def _steering(struck: Mapping[str, str]) -> Mapping[str, str]:
+    """Give the headers that steer, if none of them asks for what is not carried."""
+    for name in _NOT_CARRIED_HEADERS:
+        if name in struck:
+            raise InvalidMessage(f"The header {name} is not supported by this gateway.", "Leave it out.")
+    return struck
+
+
+def _checked_set(name: str) -> str:
+    if name and not _SET.fullmatch(name):
+        raise InvalidMessage(
+            "The name of a configuration set has 1 to 64 letters, digits, '_' and '-'.", "Correct ConfigurationSetName."
+        )
+    return name
 
 
 def _changes_nothing(name: str, params: Mapping[str, Any]) -> bool:
@@ -283,5 +313,5 @@ def _checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def _token(idempotency_key: str, origin: Origin) -> str:
     """Choose what marks a repeat: the caller's own key rather than the SDK's id."""
     if idempotency_key:
-        return f"key:{idempotency_key}"
+        return f"key:{idempotency_key}" + (f"\n{origin.entry}" if origin.entry else "")
     return f"sdk:{origin.invocation_id}" if origin.invocation_id else ""

@@ -36,7 +36,7 @@ async def refresh_account(
     stays in force.
     """
     before = await store.governor(lane)
-    asked = before.granted if before else 0
+    asked = await store.certainly_counted(lane)
     answer = await aws.call("sesv2", "GetAccount", region=lane.region)
     quota = read_quota(answer, now())
     state = await store.change_governor(

@@ -43,7 +43,10 @@ class Asked:
 
 
 def read_asked(headers: Mapping[str, str], tags: Mapping[str, str], at: datetime) -> Asked:
-    """Read what is asked at an instant; `headers` in lower case. A header wins over a tag. Raises InvalidMessage."""
+    """Read what is asked at an instant; `headers` in lower case. A header wins over a tag. Raises InvalidMessage.
+
+    What has expired by now is no mistake here: it may be the repeat of a call that was in time.
+    """
     words = {name.removeprefix(TAG): value for name, value in tags.items() if name.startswith(TAG)}
     words |= {name.removeprefix(HEADER): value for name, value in headers.items() if name.startswith(HEADER)}
     for word in words:
@@ -52,8 +55,8 @@ def read_asked(headers: Mapping[str, str], tags: Mapping[str, str], at: datetime
             name = (HEADER if how == "header" else TAG) + word
             raise InvalidMessage(f"The {how} {name} is not supported by this gateway.", "Leave it out.")
     token = words.get("idempotency-key", "")
-    if len(token) > 256:
-        raise InvalidMessage("The idempotency key is longer than 256 characters.", "Shorten it.")
+    if len(token) > 256 or not token.isprintable():
+        raise InvalidMessage("The idempotency key is longer than 256 characters, or cannot be printed.", "Change it.")
     topic = words.get("topic", "")
     if topic and not is_topic(topic):
         raise InvalidMessage("The topic is not a name.", "Use 1 to 64 letters, digits, '_' and '-'.")
@@ -63,7 +66,7 @@ def read_asked(headers: Mapping[str, str], tags: Mapping[str, str], at: datetime
     return Asked(
         idempotency_key=token,
         send_at=send_at if send_at is None or send_at > at else None,
-        expires_at=_expiry(words, send_at or at, at),
+        expires_at=_expiry(words, send_at, at),
         priority=_priority(words.get("priority", Priority.NORMAL)),
         ip=words.get("ip", "")[:64],
         topic=topic,
@@ -71,7 +74,7 @@ def read_asked(headers: Mapping[str, str], tags: Mapping[str, str], at: datetime
     )
 
 
-def _expiry(words: Mapping[str, str], begins: datetime, at: datetime) -> datetime | None:
+def _expiry(words: Mapping[str, str], send_at: datetime | None, at: datetime) -> datetime | None:
     if "expires-at" in words and "expires-in" in words:
         raise InvalidMessage("Both expires-at and expires-in are given.", "Give one.")
     if "expires-in" in words:
@@ -79,13 +82,13 @@ def _expiry(words: Mapping[str, str], begins: datetime, at: datetime) -> datetim
         if not match:
             raise InvalidMessage("expires-in is not a duration.", "Write it as 90s, 15m, 12h or 2d.")
         try:
-            return max(begins, at) + timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+            return max(send_at or at, at) + timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
         except OverflowError:
             raise InvalidMessage("expires-in is too long.", "Leave it out: nothing expires by itself.") from None
     if "expires-at" not in words:
         return None
     ends = _instant("expires-at", words["expires-at"])
-    if ends <= max(begins, at):
+    if send_at is not None and ends <= send_at:
         raise InvalidMessage("The message would expire before it may go.", "Set expires-at later.")
     return ends
 
@@ -93,16 +96,16 @@ def _expiry(words: Mapping[str, str], begins: datetime, at: datetime) -> datetim
 def _instant(word: str, text: str) -> datetime:
     """Read seconds since 1970, 20260504T093000Z (which a message tag can hold), or ISO 8601 with its offset."""
     try:
-        if text.isascii() and text.isdigit() and len(text) <= 11:
+        if text.isascii() and text.isdigit() and 9 <= len(text) <= 11:  # 20260504 is a day and no number of seconds
             return datetime.fromtimestamp(int(text), UTC)
         if compact := _COMPACT.fullmatch(text):
             return datetime(*map(int, compact.groups()), tzinfo=UTC)  # type: ignore[arg-type,misc]  # six numbers
         found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
-        found = None
-    if found is None or found.tzinfo is None:
-        raise InvalidMessage(f"{word} is not an instant.", "Write it as 2026-05-04T09:30:00Z or 20260504T093000Z.")
-    return found.astimezone(UTC)
+        pass
+    raise InvalidMessage(f"{word} is not an instant.", "Write it as 2026-05-04T09:30:00Z or 20260504T093000Z.")
 
 
 def _priority(text: str) -> Priority:

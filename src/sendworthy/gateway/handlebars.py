@@ -8,9 +8,9 @@ paths (`a.b`, `a.[0]`, `this`, `../a`), `#each` (`@index`, `@key`, `@first`, `@l
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 MOST_OUTPUT = 4 * 1024 * 1024
@@ -18,12 +18,15 @@ MOST_OUTPUT = 4 * 1024 * 1024
 
 _MOST_STEPS = 100_000
 _DEEPEST = 64
+_MOST_KEPT = 1024 * 1024
+"""Characters of the templates that are kept read; read, a template takes about fifty times its length."""
 
-_TAG = re.compile(
-    r"(?P<escaped>\\\{\{[^}]*\}\})"
-    r"|\{\{(?P<left>~)?(?:!--.*?--|(?P<triple>\{)?(?P<body>[^{}]*)(?(triple)\}))(?P<right>~)?\}\}",
-    re.DOTALL,
-)
+_ESCAPE = r"(?P<escaped>\\\{\{[^}]*\}\})"
+_PLAIN = r"(?P<triple>\{)?(?P<body>[^{}]*)(?(triple)\})"
+_TAG = re.compile(rf"{_ESCAPE}|\{{\{{(?P<left>~)?(?:!--.*?--|{_PLAIN})(?P<right>~)?\}}\}}", re.DOTALL)
+_TAG_BEYOND_COMMENTS = re.compile(rf"{_ESCAPE}|\{{\{{(?P<left>~)?{_PLAIN}(?P<right>~)?\}}\}}")
+"""Where no long comment ends any more, none is looked for: each search would go to the end of the text."""
+_OPENING = re.compile(r"\\?\{\{")
 _STEP = re.compile(r"\[([^\]]+)\]|([@\w$-]+)")
 _PATH = re.compile(r"(\.\./)*(@?[\w$-]+|\.|\[[^\]]+\])([./]([\w$-]+|\[[^\]]+\]))*")
 _INLINE = re.compile(r"#\*\s*inline\s+([\"'])(.+?)\1")
@@ -93,19 +96,62 @@ class Template:
         return "".join(run.out)
 
 
-@lru_cache(maxsize=256)
+class _Kept:
+    """Templates that were read, the last used of them, within a bound on what all of them weigh."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._weight = 0
+        self._templates: OrderedDict[str, Template] = OrderedDict()
+
+    def get(self, text: str) -> Template | None:
+        found = self._templates.get(text)
+        if found is not None:
+            self._templates.move_to_end(text)
+        return found
+
+    def put(self, text: str, template: Template) -> None:
+        self._templates[text] = template
+        self._weight += len(text)
+        while self._weight > self._most:
+            self._weight -= len(self._templates.popitem(last=False)[0])
+
+
+_kept = _Kept(_MOST_KEPT)
+
+
 def read(text: str) -> Template:
     """Read a template. Raises TemplateError."""
+    if known := _kept.get(text):
+        return known
     partials: dict[str, _Node] = {}
     reader = _Reader(list(_pieces(text)), partials)
     root = reader.nodes(until=())
-    return Template(root, partials)
+    template = Template(root, partials)
+    _kept.put(text, template)
+    return template
+
+
+def _tags(text: str) -> Iterator[re.Match[str]]:
+    """Find the tags. What opens one and is none ends the search, so that no text is looked through again and again."""
+    last = max(text.rfind("--}}"), text.rfind("--~}}"))
+    at = 0
+    while opening := _OPENING.search(text, at):
+        tag = _TAG if opening.start() < last else _TAG_BEYOND_COMMENTS
+        match = tag.match(text, opening.start())
+        if match:
+            yield match
+            at = match.end()
+        elif opening[0] == "{{" and not text.startswith("{", opening.end()):
+            return
+        else:  # an escape of nothing, or a brace before the tag
+            at = opening.start() + 1
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str]]:
     """Cut a template into ("text", …) and ("tag", …), white space already trimmed where a `~` says so."""
     at, trim = 0, False
-    for match in _TAG.finditer(text):
+    for match in _tags(text):
         between = text[at : match.start()]
         if "{{" in between:
             raise TemplateError("The template contains a tag that is not closed.")
@@ -268,6 +314,7 @@ def _each(path: str, then: _Node, otherwise: _Node) -> _Node:
         elif isinstance(value, list):
             pairs = list(enumerate(value))
         for number, (key, one) in enumerate(pairs):
+            run.step()
             marks = {"@index": number, "@key": key, "@first": number == 0, "@last": number == len(pairs) - 1}
             then(run, _Frame(one, frame, marks))
         if not pairs:
@@ -320,7 +367,7 @@ def _holds(value: Any) -> bool:
     return value is not _MISSING and bool(value)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, depth: int = 0) -> str:
     match value:
         case None:
             return ""
@@ -329,7 +376,9 @@ def _shown(value: Any) -> str:
         case float() if value.is_integer() and abs(value) < 1e15:
             return str(int(value))
         case list():
-            return ", ".join(map(_shown, value))
+            if depth >= _DEEPEST:
+                raise TemplateError("The rendering data is nested too deeply.")
+            return ", ".join(_shown(one, depth + 1) for one in value)
         case dict():
             return "[object]"
         case _:

@@ -197,7 +197,7 @@ class Watched:
             lines += metrics.account_lines(state, held)
             lines += metrics.delivery_lines(await self.store.counts(self.now() - timedelta(days=1)))
             lines += metrics.pause_lines(await self.store.pauses())
-            lines += metrics.waiting_lines(await self.store.waiting(self.lane, policy=await self.policy()))
+            lines += metrics.waiting_lines(await self.store.standstill.waiting(self.lane, policy=await self.policy()))
             lines += await self.more_metrics() if self.more_metrics else ()
         except StoreUnavailable:
             up = 0

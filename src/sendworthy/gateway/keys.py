@@ -148,8 +148,9 @@ class Keys:
 
     async def revoke(self, access_key_id: str) -> bool:
         """Revoke a key for good; say whether there was one to revoke."""
-        self._good_until = None
-        return await self._store.revoke_key(access_key_id)
+        was_there = await self._store.revoke_key(access_key_id)
+        self._good_until = None  # after the commit: whoever looked before it may have found the key still good
+        return was_there
 
     async def list(self) -> tuple[StoredKey, ...]:
         """List all keys, the revoked ones too, their secrets sealed."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from sendworthy.clients.answer import Answer, AnswerKind
-from sendworthy.mail.status import Status
+from sendworthy.mail.status import Status, unsent
 from sendworthy.pacing import governor
 from sendworthy.pacing.governor import Policy, State
 from sendworthy.store.values import Answered, Outgoing
@@ -36,16 +36,17 @@ def answered(out: Outgoing, answer: Answer, *, now: datetime, retry: Retry, rand
     """Say which status follows from `answer`; `random` gives numbers in [0, 1)."""
     kind = answer.kind
 
-    def told(status: Status, *, wait: float | None = None, burns: bool = True, counted: bool = True) -> Answered:
+    def told(wanted: Status, *, wait: float | None = None, burns: bool = True, counted: bool = True) -> Answered:
+        status = unsent(wanted, out.again)
         return Answered(
             delivery_id=out.delivery_id,
             n=out.n,
             status=status,
             kind=kind,
             reason="" if status is Status.SENT else kind,
-            code=answer.code,
-            text=answer.text,
-            ses_message_id=answer.ses_message_id,
+            code=_clean(answer.code),
+            text=_clean(answer.text),
+            ses_message_id=_clean(answer.ses_message_id),
             due_at=None if wait is None else now + timedelta(seconds=wait),
             burns=burns,
             returns_permit=not counted,
@@ -73,6 +74,11 @@ def answered(out: Outgoing, answer: Answer, *, now: datetime, retry: Retry, rand
             )
         case _:
             assert_never(kind)
+
+
+def _clean(text: str) -> str:
+    """Take out what no database keeps: an answer that could not be recorded would be lost."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
 def _patience(out: Outgoing, answer: Answer, now: datetime, retry: Retry, random: Callable[[], float]) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,8 @@ from sendworthy.compliance.unsubscribe import TOPIC_TAG, scope_of
 from sendworthy.compliance.way_out import WayOut
 from sendworthy.errors import InvalidMessage, SendRefused, SendworthyError, StoreUnavailable
 from sendworthy.gateway.abuse import Abuse
-from sendworthy.gateway.acceptance import MOST_BYTES, MOST_RECIPIENTS, Origin, fingerprint, read_send_email
+from sendworthy.gateway.acceptance import MOST_BYTES, MOST_RECIPIENTS, Origin, Read, fingerprint, read_send_email
+from sendworthy.gateway.asked import HEADER, TAG
 from sendworthy.gateway.keys import Key
 from sendworthy.gateway.metrics import Meter
 from sendworthy.gateway.templates import MOST_BULK, Templates
@@ -116,7 +117,9 @@ class Reception:
                 mark = fingerprint(single)
                 single["Content"] = {"Simple": await self.templates.simple(single["Content"]["Template"], known)}
                 token = f"{invocation_id[:_LONGEST_INVOCATION_ID]}#{number}" if invocation_id else ""
-                message_id = await self._take(single, key, invocation_id=token, mark=mark, door=door)
+                # By whom it goes to and not by its place: the same call in another order is the same call.
+                place = "" if _has_own_key(entry) else fingerprint(entry["Destination"])
+                message_id = await self._take(single, key, invocation_id=token, mark=mark, door=door, entry=place)
             except SendworthyError as error:
                 return {"Status": _bulk_status(error), "Error": _sentence(error)}
             return {"Status": "SUCCESS", "MessageId": message_id}
@@ -133,6 +136,7 @@ class Reception:
         invocation_id: str = "",
         mark: str = "",
         envelope_from: str = "",
+        entry: str = "",
     ) -> str:
         origin = Origin(
             access_key_id=key.access_key_id,
@@ -145,25 +149,51 @@ class Reception:
             most_recipients=self.rules.most_recipients,
             most_bytes=self.rules.most_bytes,
             way_out=self.rules.way_out,
+            entry=entry,
         )
+        read: Read | None = None
+        counted: Read | None = None
         try:
             read = read_send_email(params, origin, mark=mark, envelope_from=envelope_from)
             message = read.message
+            if message.expires_at is not None and message.expires_at <= origin.at:
+                raise InvalidMessage("The message would expire before it may go.", "Set expires-at later.")
             self._abuse.check(message, ip=read.asked.ip, at=origin.at)
+            self._abuse.count(message, ip=read.asked.ip, at=origin.at)
+            counted = read
             if self.rules.suppressed is Suppressed.REFUSE:
                 await self._check_suppressed(message)
             attributes = {"sendworthy.door": door, "sendworthy.stream": key.stream, "sendworthy.message_id": message.id}
             with self._span("sendworthy.accept", attributes):
-                accepted = await self._store.accept(message)
+                accepted = await self._store.accept(self._capped(read, origin.at))
+            if accepted.beyond:
+                raise self._abuse.refusal(message, ip=read.asked.ip, beyond=accepted.beyond)
         except SendworthyError as error:
-            self.meter.refused(door, key.stream, error)
-            raise
+            if counted is not None:
+                self._abuse.take_back(counted.message, ip=counted.asked.ip, at=origin.at)
+                counted = None
+            first = await self._first_answer(read, error)
+            if read is None or first is None:
+                self.meter.refused(door, key.stream, error)
+                raise
+            message, accepted = read.message, first
+        if counted is not None and (accepted.repeated or accepted.conflict):
+            self._abuse.take_back(message, ip=read.asked.ip, at=origin.at)
         if accepted.conflict:
             raise InvalidMessage("This idempotency key was used for another message.", "Use a new key.")
-        if not accepted.repeated:
-            self._abuse.count(message, ip=read.asked.ip, at=origin.at)
         self._told(message, accepted, key, door)
         return accepted.message_id
+
+    async def _first_answer(self, read: Read | None, error: SendworthyError) -> Accepted | None:
+        """Give the answer that a call had before, where only what has happened since then would refuse its repeat."""
+        if read is None or not read.message.invocation_id or not isinstance(error, InvalidMessage | SendRefused):
+            return None
+        return await self._store.repeated(read.message)
+
+    def _capped(self, read: Read, at: datetime) -> NewMessage:
+        """Let a message be counted over all processes, where there are others."""
+        capped = self._abuse.capped(read.message, ip=read.asked.ip, at=at) if self._store.shared else ()
+        return replace(read.message, capped=capped) if capped else read.message
 
     def _told(self, message: NewMessage, accepted: Accepted, key: Key, door: str) -> None:
         self.meter.accepted(
@@ -217,6 +247,12 @@ def _single(params: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, An
         "Content": {"Template": template},
         "EmailTags": [{"Name": name, "Value": value} for name, value in tags.items()],
     }
+
+
+def _has_own_key(entry: Mapping[str, Any]) -> bool:
+    """Say whether an entry of a bulk call brings an idempotency key of its own; else it shares the call's."""
+    named = [*(entry.get("ReplacementTags") or ()), *(entry.get("ReplacementHeaders") or ())]
+    return any(one["Name"].lower() in {f"{TAG}idempotency-key", f"{HEADER}idempotency-key"} for one in named)
 
 
 def _bulk_status(error: SendworthyError) -> str:

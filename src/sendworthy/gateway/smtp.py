@@ -43,6 +43,10 @@ class SmtpLimits:
     most_bytes_at_once: int = 192 * 1024 * 1024
 
 
+_REVOKED = "421 4.7.0 The key of this session was revoked; sign in again"
+"""For a while and not for good: a relay whose key is being exchanged keeps its mail until it has signed in anew."""
+
+
 def told(error: SendworthyError) -> str:
     """Give the reply for an error: 4xx where trying again can help, and nowhere else."""
     words = _one_line(f"{error.happened} {error.to_do}".strip())
@@ -156,8 +160,13 @@ class SmtpDoor:
         return key
 
     async def submit(self, envelope: Envelope[Key]) -> str:
-        """Hand a message over and give the reply; 250 means that it is committed."""
+        """Hand a message over and give the reply; 250 means that it is committed.
+
+        The key is looked up once more: a session may be older than the word that its key is revoked.
+        """
         try:
+            if await self._keys.find(envelope.who.access_key_id) is None:
+                return _REVOKED
             message_id = await self.reception.send_by_smtp(
                 envelope.data, envelope.who, sender=envelope.sender, recipients=envelope.recipients
             )
@@ -291,7 +300,11 @@ class _Connection(asyncio.Protocol):
     async def _take(self, session: Session[Key], step: Reply | SignIn | Envelope[Key]) -> None:
         match step:
             case Envelope():
-                self._say(await self._door.submit(step))
+                reply = await self._door.submit(step)
+                self._say(reply)
+                if reply is _REVOKED:
+                    session.closed()
+                    self._close()
             case SignIn():
                 await self._reply(session, session.judged(await self._signed_in(step)))
             case Reply():

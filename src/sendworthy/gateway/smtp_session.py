@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from sendworthy.errors import InvalidMessage
+from sendworthy.mail.address import parse_address
+
 MOST_LINE = 2_048
 _MOST_AUTH_LINE = 12_288
 """RFC 4954 section 4; RFC 5321 asks for 512 octets and gives extensions more (section 4.5.3.1.4)."""
@@ -296,9 +299,11 @@ class Session(Generic[Who]):
         if self._sender:
             return Reply("503 5.5.1 Nested MAIL command")
         found = _path(rest, "FROM:")
-        if found is None or "@" not in found[0]:
+        if found is None:
             return Reply("501 5.1.7 Invalid MAIL FROM address provided")
         address, parameters = found
+        if not _is_address(address):
+            return Reply("501 5.1.7 Invalid MAIL FROM address provided")
         for name, value in parameters.items():
             if name == "SIZE" and value.isascii() and value.isdigit() and len(value) <= 20:
                 if int(value) > self._terms.most_bytes:
@@ -312,7 +317,7 @@ class Session(Generic[Who]):
         if not self._sender:
             return Reply("503 5.5.1 Need MAIL command")
         found = _path(rest, "TO:")
-        if found is None or "@" not in found[0]:
+        if found is None or not _is_address(found[0]):  # said of this one, so that the others get their mail
             return Reply("553 5.1.3 Invalid email address")
         if found[1]:
             return Reply("555 5.5.4 This parameter of RCPT is not supported")
@@ -330,7 +335,7 @@ class Session(Generic[Who]):
         return Reply("354 End data with <CR><LF>.<CR><LF>")
 
     def _message(self) -> Reply | Envelope[Who] | None:
-        if self._searched == 0 and self._buffer.startswith(b".\r\n"):
+        if self._searched <= 2 and self._buffer.startswith(b".\r\n"):  # the first line of all, however it was cut
             start, end = 0, 3
         else:
             start = self._buffer.find(b"\r\n.\r\n", max(0, self._searched - 4))
@@ -368,7 +373,7 @@ class Session(Generic[Who]):
         if self._refused and size > 4:
             del self._buffer[:-4]
             self._give_back()
-        self._searched = max(1, len(self._buffer))
+        self._searched = len(self._buffer)
 
     def _forget(self) -> None:
         self._sender, self._recipients = "", []
@@ -387,6 +392,14 @@ def _decoded(line: bytes) -> str | None:
         return base64.b64decode(b"" if line == b"=" else line, validate=True).decode()
     except (binascii.Error, UnicodeError):
         return None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parse_address(text)
+    except InvalidMessage:
+        return False
+    return True
 
 
 def _path(rest: str, keyword: str) -> tuple[str, dict[str, str]] | None:

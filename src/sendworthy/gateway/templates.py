@@ -25,6 +25,9 @@ MOST_BULK = 50
 """Destinations of one bulk call [D23]."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+"""What no database takes."""
+
 _PARTS = {"Subject": "subject", "Text": "text", "Html": "html"}
 _KEPT = frozenset({"amazonSESUnsubscribeUrl", "sendworthyUnsubscribeUrl"})
 """An attribute that is filled in later, if at all."""
@@ -71,8 +74,9 @@ class Templates:
 
     async def delete(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """DeleteEmailTemplate."""
-        if not await self._store.doors.delete_template(params["TemplateName"]):
-            raise _none(params["TemplateName"])
+        name = params["TemplateName"]
+        if not _NAME.fullmatch(name) or not await self._store.doors.delete_template(name):
+            raise _none(name)
         return {}
 
     async def get(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +87,10 @@ class Templates:
     async def list(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """ListEmailTemplates; the token of the next page is the last name of this one."""
         size = min(max(int(params.get("PageSize") or 10), 1), 100)
-        found = await self._store.doors.templates(limit=size + 1, after=params.get("NextToken") or "")
+        after = params.get("NextToken") or ""
+        if after and not _NAME.fullmatch(after):
+            raise WireError("BadRequestException", "The NextToken is none of ours.")
+        found = await self._store.doors.templates(limit=size + 1, after=after)
         shown = found[:size]
         metadata = [{"TemplateName": one.name, "CreatedTimestamp": one.created_at} for one in shown]
         return {"TemplatesMetadata": metadata} | ({"NextToken": shown[-1].name} if len(found) > size else {})
@@ -122,7 +129,7 @@ class Templates:
         return simple | {name: template[name] for name in ("Headers", "Attachments") if template.get(name)}
 
     async def _stored(self, name: str) -> StoredTemplate:
-        found = await self._store.doors.template(name)
+        found = await self._store.doors.template(name) if _NAME.fullmatch(name) else None
         if found is None:
             raise _none(name)
         return found
@@ -134,6 +141,8 @@ class Templates:
         if not parts.get("Text") and not parts.get("Html"):
             raise WireError("BadRequestException", "The template has neither a Text nor an Html part.")
         for part, text in parts.items():
+            if _UNKEEPABLE.search(text):
+                raise WireError("BadRequestException", f"{part}: it holds a NUL or half a character.")
             try:
                 handlebars.read(text)
             except TemplateError as error:

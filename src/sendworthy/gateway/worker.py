@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sendworthy.clients.answer import Answer, Parcel
+from sendworthy.clients.answer import Answer, AnswerKind, Parcel
 from sendworthy.errors import StoreUnavailable
 from sendworthy.gateway.outcome import Retry, answered, closed_sets, learn
 from sendworthy.mail.status import Status
@@ -240,9 +240,9 @@ class Worker:
 
     async def _keep(self, answers: list[Answered], pairs: list[tuple[Outgoing, Answer]], now: datetime) -> None:
         """Keep answers, for as long as it takes: what SES said is not known anywhere else."""
-        for answer in answers:
-            self._unanswered = self._unanswered + 1 if answer.status is Status.UNCERTAIN else 0
         heard = [answer for _, answer in pairs]
+        for one in heard:
+            self._unanswered = self._unanswered + 1 if one.kind is AnswerKind.UNCERTAIN else 0
         learnt = learn(heard, now=now, policy=self._policy, unanswered=self._unanswered)
         while True:
             try:

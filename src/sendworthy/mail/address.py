@@ -12,6 +12,8 @@ _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(\.[A-Za-z0-9!#$%&'*+\-
 _QUOTED = re.compile(r'"([ !#-\[\]-~]|\\[ -~])+"')
 """RFC 5321 section 4.1.2, Quoted-string, of at least one character."""
 _QUOTED_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ESCAPED = re.compile(r"\\(.)")
+_NEEDS_BACKSLASH = re.compile(r'["\\]')
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 """RFC 5321 section 4.1.2, sub-domain, with the underscore that real names have."""
 _DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
@@ -35,17 +37,28 @@ class Address:
 
     @property
     def key(self) -> str:
-        """The form by which addresses are compared and suppressed: all lower case.
+        """The form by which addresses are compared and suppressed: all lower case, without quotes that add nothing.
 
         RFC 5321 lets local parts differ by case; no mailbox provider that matters does, and mailing a suppressed
-        address because of a capital letter is the worse error.
+        address because of a capital letter is the worse error. `"ann"` and `ann` are one mailbox (section 4.1.2).
         """
-        return f"{self.local.lower()}@{self.domain}"
+        local = self.local.lower()
+        if local.startswith('"'):
+            local = _unquoted(local)
+        return f"{local}@{self.domain}"
 
     @property
     def is_simulator(self) -> bool:
         """Whether this is an address of the SES mailbox simulator."""
         return self.domain == SIMULATOR_DOMAIN
+
+
+def _unquoted(local: str) -> str:
+    """Give the shortest spelling of a quoted local part: no quotes where none are needed, no needless backslash."""
+    text = _ESCAPED.sub(r"\1", local[1:-1])
+    if _DOT_ATOM.fullmatch(text):
+        return text
+    return '"' + _NEEDS_BACKSLASH.sub(r"\\\g<0>", text) + '"'
 
 
 def parse_address(text: str) -> Address:

@@ -7,28 +7,31 @@ what is struck out on purpose, and nothing an author writes can become another h
 from __future__ import annotations
 
 import binascii
+import contextlib
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.header import Header, decode_header, make_header
-from email.utils import format_datetime, getaddresses
+from email.utils import format_datetime
 
 from sendworthy.errors import InvalidMessage
 from sendworthy.mail.address import Address, parse_address
+from sendworthy.mail.address_list import read_address_list
 
 MAX_LINE = 998
 """Octets in a line without its CRLF (RFC 5322 section 2.1.1)."""
 
 _FOLD_AT = 76
-_DEEPEST_COMMENT = 20
 _MOST_HEADER_BYTES = 256 * 1024
 _NAME = re.compile(rb"[!-9;-~]+")
 _SPLIT = re.compile(rb"\r?\n\r?\n")
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-PLAIN_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
-"""One addr-spec and nothing else, without quotes, comments or blanks (RFC 5322 section 3.4.1)."""
+_CHARSET = re.compile(
+    r"utf-?(8|16|16[bl]e|32)|us-ascii|ascii|iso-?8859-[0-9]{1,2}|iso-2022-(jp|kr)[a-z0-9-]*|(windows-|cp)[0-9]{3,4}"
+    r"|koi8-[rtu]|gb2312|gbk|gb18030|big5(-?hkscs)?|euc-?(jp|kr)|shift_jis|tis-620|latin-?1|macintosh",
+    re.IGNORECASE,
+)
 _CTE_SAFE = re.compile(rb"[\t\r\n -~]*")
 
 _SINGLE = frozenset(
@@ -36,9 +39,9 @@ _SINGLE = frozenset(
 )
 """Headers that may appear once (RFC 5322 section 3.6); a second From is how filters are fooled."""
 
-_STRUCTURAL = _SINGLE | {"mime-version", "content-type", "content-transfer-encoding", "return-path"}
+_STRUCTURAL = _SINGLE | {"mime-version", "content-type", "content-transfer-encoding", "resent-bcc", "return-path"}
 
-_STRUCK = frozenset({"bcc", "return-path"})
+_STRUCK = frozenset({"bcc", "resent-bcc", "return-path"})
 """Never sent on: Bcc would tell who else got the mail, Return-Path is the receiver's to write."""
 
 
@@ -87,7 +90,7 @@ def one_address(text: str) -> tuple[str, Address]:
     address = parse_address(text)
     if "<" not in text:
         return "", address
-    pairs = _addresses([text])
+    pairs = read_address_list(text)
     if len(pairs) != 1:
         raise InvalidMessage("There is more than one address where one belongs.", "Give each its own entry.")
     return _decoded(pairs[0][0]), address
@@ -158,7 +161,7 @@ def open_raw(data: bytes, *, strike: Iterable[str] = ("x-ses-", "x-sendworthy-")
         raw=newline.join([*kept, b"", body]),
         sender=sender,
         subject=_decoded(named.get("subject", "")),
-        recipients=tuple(parse_address(address) for _, address in _addresses(to) if address),
+        recipients=tuple(parse_address(address) for text in to for _, address in read_address_list(text)),
         headers=tuple(headers),
         struck=struck,
     )
@@ -210,35 +213,24 @@ def _read_header(block: list[bytes]) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=256)  # an application writes the same From again and again
 def _sender(text: str) -> Address:
-    senders = _addresses([text])
+    senders = read_address_list(text)
     if len(senders) != 1:
         raise InvalidMessage("The From header must name one address.", "SES sends as one identity.")
     return parse_address(senders[0][1])
 
 
-def _addresses(values: Sequence[str]) -> list[tuple[str, str]]:
-    """Read address lists. The standard library goes one call deeper for each comment in a comment, so they are counted.
-
-    Comments are RFC 5322 section 3.2.2; nobody nests more than a few.
-    """
-    if len(values) == 1 and PLAIN_ADDRESS.fullmatch(values[0]):  # nearly all are, and the library takes long
-        return [("", values[0])]
-    for value in values:
-        depth = 0
-        for character in value if value.count("(") > _DEEPEST_COMMENT else "":
-            depth += (character == "(") - (character == ")" and depth > 0)
-            if depth > _DEEPEST_COMMENT:
-                raise InvalidMessage("The comments in an address are nested too deeply.", "Leave them out.")
-    return getaddresses(values)
-
-
 def _decoded(value: str) -> str:
-    if "=?" not in value:
-        return value.encode("utf-8", "replace").decode("utf-8", "replace")
-    try:
-        return str(make_header(decode_header(value)))
-    except (ValueError, LookupError):  # an unknown charset or broken base64: show it as it stands
-        return value.encode("utf-8", "replace").decode("utf-8", "replace")
+    """Decode encoded words for people and for the database: without a NUL and without half a character.
+
+    Only charsets that mail is written in: some codecs of Python take minutes for what a stranger may write, and some
+    give what no database takes.
+    """
+    if "=?" in value:
+        with contextlib.suppress(ValueError, LookupError):  # broken base64 or bytes: shown as it stands
+            pairs = decode_header(value)
+            if all(charset is None or _CHARSET.fullmatch(charset) for _, charset in pairs):
+                value = str(make_header(pairs))
+    return value.encode("utf-8", "replace").decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 def _line(name: str, value: str) -> bytes:

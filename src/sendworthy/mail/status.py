@@ -95,3 +95,15 @@ def after_answer(current: Status, wanted: Status) -> Status:
     our answer is recorded. A delivery that we refused ourselves is never on the wire, so no answer comes for it.
     """
     return current if current in _TOLD_BY_SES else wanted
+
+
+def unsent(wanted: Status, in_doubt: int) -> Status:
+    """Give the status of a delivery that is ended (`wanted`) without being sent, after `in_doubt` attempts in doubt.
+
+    Whoever says that a message was not sent must know it: an earlier attempt may have brought it to SES. What was
+    certainly sent, and what waits on, is as wanted.
+    """
+    return Status.UNCERTAIN if in_doubt and wanted in _UNSENT else wanted
+
+
+_UNSENT = frozenset({Status.REFUSED, Status.EXPIRED, Status.CANCELLED, Status.SUPPRESSED})

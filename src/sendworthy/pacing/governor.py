@@ -283,7 +283,10 @@ def mended(state: State) -> State:
 
 
 def read(state: State | None, quota: Quota, *, granted_when_asked: int) -> State:
-    """Take in a fresh reading of GetAccount, for which `granted` stood at `granted_when_asked` when it was asked."""
+    """Take in a fresh reading of GetAccount. `granted_when_asked` is how many permits it was certain to count.
+
+    That is what `granted` was when it was asked, less what was on the wire: SES may have counted that, or not yet.
+    """
     if state is None:
         return State(quota=quota)
     fresh = replace(state, quota=quota, granted_at_reading=granted_when_asked)

@@ -12,12 +12,15 @@ from typing import Any
 import msgspec
 
 from sendworthy.compliance.unsubscribe import TOPIC_TAG
+from sendworthy.mail.address import SIMULATOR_DOMAIN
+from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.status import Status
 from sendworthy.store import queues, recording
 from sendworthy.store.barred import tell_suppressed
 from sendworthy.store.columns import micros
 from sendworthy.store.heard import ForwardTo
 from sendworthy.store.statement import Own, statement
+from sendworthy.store.tallies import Tallying
 from sendworthy.store.values import ACCOUNT_SCOPE, Accepted, NewMessage, sender_scope
 
 TOKEN_HOURS = 24
@@ -49,36 +52,59 @@ def accept(
 ) -> tuple[Accepted, ...]:
     """Keep messages and their deliveries; a repeat of the same call gives the first one's id and keeps nothing.
 
-    `targets` hear of the recipients that get nothing, as SES would tell them.
+    `targets` hear of the recipients that get nothing, as SES would tell them. What is beyond a cap is not kept.
     """
     at = micros(now)
     answers: list[Accepted] = []
     fresh: list[NewMessage] = []
     known: dict[tuple[str, str], tuple[str, str]] = {}
     reasons = suppressed_reasons(own, {one.key for message in messages for one in message.deliveries})
+    tallying = Tallying(own, messages, now)
     for message in messages:
         token = (message.access_key_id, message.invocation_id)
         first = None
         if message.invocation_id:
             first = known.get(token) or _known_call(own, token, now)
-            known[token] = first or (message.id, message.fingerprint)
         if first:
             same = first[1] == message.fingerprint
             answers.append(Accepted(message_id=first[0], repeated=same, conflict=not same))
             continue
+        if full := tallying.take(message):
+            answers.append(Accepted(message_id=message.id, beyond=full))
+            continue
+        known[token] = (message.id, message.fingerprint)
         fresh.append(message)
         topic = message.tags.get(TOPIC_TAG, "")
         held_back = sum(
             bool(reasons.get(one.key, message.stream, topic, message.mail_from)) for one in message.deliveries
         )
         answers.append(Accepted(message_id=message.id, suppressed=held_back))
+    tallying.keep()
     tell_suppressed(own, _keep(own, fresh, reasons, at), now, targets)
     return tuple(answers)
 
 
+def repeated(own: Own, message: NewMessage, now: datetime) -> Accepted | None:
+    """Give the first answer to the call that `message` would repeat, None when there was none. Changes nothing."""
+    if not message.invocation_id:
+        return None
+    row = own.one(KNOWN_CALL, message.access_key_id, message.invocation_id)
+    if row is None or row[2] <= micros(now - timedelta(hours=TOKEN_HOURS)):
+        return None
+    same = row[1] == message.fingerprint
+    return Accepted(message_id=str(row[0]), repeated=same, conflict=not same)
+
+
+_LEFT = SuppressionReason.UNSUBSCRIBE.value
+
+
 def suppressed_reasons(own: Own, address_keys: set[str]) -> Reasons:
-    """Look up which addresses get no mail, of which stream, and why."""
-    return Reasons(own.all(SUPPRESSED, sorted(address_keys)) if address_keys else ())
+    """Look up which addresses get no mail, of which stream, and why.
+
+    Those of SES's mailbox simulator only where their way out was used, as the drill of it does.
+    """
+    rows = own.all(SUPPRESSED, sorted(address_keys)) if address_keys else ()
+    return Reasons([row for row in rows if row[2] == _LEFT or not row[0].endswith(f"@{SIMULATOR_DOMAIN}")])
 
 
 def topics(own: Own, message_ids: set[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Gathers, at one instant, all that alerts are about. Judges nothing.
+"""Gathers, at one instant, all that alerts are about; and of each alert, who was told. Judges nothing.
 
 Every look is a search in an index or over a small table, since it is made several times a minute.
 """
@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from sendworthy.store import permits, remember, shares
-from sendworthy.store.alerting import Sight
+from sendworthy.store.alerting import NoticeState, Sight, Telling, ToldTo
 from sendworthy.store.barred import SOURCE
 from sendworthy.store.columns import instant, micros
 from sendworthy.store.statement import Own, own, statement
@@ -32,6 +32,15 @@ _RELAYED = statement("""
 SELECT region, CAST(sum(sent) AS BIGINT) FROM minutes WHERE account = 'relay' AND minute >= ?
 GROUP BY region HAVING sum(sent) > 0 ORDER BY region""")
 _WAITING = statement("SELECT 1 FROM deliveries WHERE due_at IS NOT NULL LIMIT 1")
+
+_TOLD = statement("""
+SELECT n.alert_id, n.target, n.what, n.state, n.attempts, n.error,
+       (SELECT max(t.ended_at) FROM notices t
+        WHERE t.alert_id = n.alert_id AND t.target = n.target AND t.state = 'taken')
+FROM alerts a JOIN notices n ON n.alert_id = a.id
+WHERE (a.cleared_at IS NULL OR a.cleared_at >= ?) AND NOT EXISTS (
+    SELECT 1 FROM notices l WHERE l.alert_id = n.alert_id AND l.target = n.target AND l.id > n.id)
+ORDER BY n.alert_id, n.target""")
 
 UNHEARD_AFTER: Final = timedelta(minutes=30)
 """SES publishes events within seconds; a delivery itself is tried for hours, but its Send event comes at once."""
@@ -71,6 +80,22 @@ def look(connection: Connection, lane: Lane, now: datetime, crowded: str) -> Sig
         crowded=crowded,
     )
     return _with_account(mine, lane, sight)
+
+
+def told(connection: Connection, cleared_since: datetime) -> tuple[ToldTo, ...]:
+    """Say of the open alerts, and of those that ended since an instant, which target was told of which."""
+    return tuple(
+        ToldTo(
+            alert_id=row[0],
+            target=row[1],
+            what=Telling(row[2]),
+            state=NoticeState(row[3]),
+            attempts=row[4],
+            error=row[5],
+            told_at=None if row[6] is None else instant(row[6]),
+        )
+        for row in own(connection).all(_TOLD, micros(cleared_since))
+    )
 
 
 def _with_account(mine: Own, lane: Lane, sight: Sight) -> Sight:

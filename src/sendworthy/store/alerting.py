@@ -45,6 +45,7 @@ class AlertKind(StrEnum):
     DRIFT = "drift"
     RELAY_USED = "relay_used"
     DISK_NEARLY_FULL = "disk_nearly_full"
+    DATABASE_FILLING = "database_filling"
     JOB_FAILING = "job_failing"
 
 
@@ -68,7 +69,11 @@ MEANINGS: Mapping[AlertKind, tuple[Level, str]] = {
     AlertKind.INCOMPLETE: (Level.ERROR, "the daily check of the record found something missing"),
     AlertKind.DRIFT: (Level.WARNING, "something that was told to AWS is no longer true"),
     AlertKind.RELAY_USED: (Level.WARNING, "mail went by the relay in the last ten minutes, since SES takes none"),
-    AlertKind.DISK_NEARLY_FULL: (Level.CRITICAL, "the disk of the database is nearly full, and no mail is accepted"),
+    AlertKind.DISK_NEARLY_FULL: (
+        Level.CRITICAL,
+        "the disk of the database is nearly full, or the database at `most_gigabytes`, and no mail is accepted",
+    ),
+    AlertKind.DATABASE_FILLING: (Level.WARNING, "the database takes 90 % of `most_gigabytes`"),
     AlertKind.JOB_FAILING: (Level.WARNING, "a periodic job has failed three times in a row"),
 }
 """The level of each kind, and when it is raised."""
@@ -156,6 +161,22 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToldTo:
+    """Whether one target knows of one alert: what it was, or is to be, told last, and when it last took anything of it.
+
+    `error` is why it did not take the last notice, after so many `attempts`.
+    """
+
+    alert_id: int
+    target: str
+    what: Telling
+    state: NoticeState
+    attempts: int
+    error: str
+    told_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRecord:
     """How one target has been answering. `error` is why it did not take the last notice, empty when it did."""
 
@@ -197,3 +218,4 @@ class Sight:
     relayed: Mapping[str, int] = field(default_factory=dict)
     checked: str = ""
     crowded: str = ""
+    filling: str = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,9 +25,11 @@ from sendworthy.store.alerting import (
     StoredAlert,
     TargetRecord,
     Telling,
+    ToldTo,
 )
 from sendworthy.store.columns import instant, micros
 from sendworthy.store.engine import Engine
+from sendworthy.store.room import Room
 from sendworthy.store.statement import Own, own, statement
 from sendworthy.store.values import Fence, Lane, Pause
 
@@ -95,9 +97,10 @@ class Announced:
 class Alerts:
     """The alerts of one store. What writes returns after the commit; all raise StoreUnavailable."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime], room: Room) -> None:
         self._engine = engine
         self._now = now
+        self._room = room
 
     async def see(self, alerts: Iterable[Alert]) -> int:
         """Say that something is so, as often as it is seen; give how many are news."""
@@ -194,6 +197,10 @@ class Alerts:
         rows = await self._engine.read(lambda connection: own(connection).all(_LIST, since, limit))
         return tuple(_as_alert(row) for row in rows)
 
+    async def told(self, cleared_since: datetime) -> tuple[ToldTo, ...]:
+        """Say of the open alerts, and of those that ended since an instant, which target was told of which."""
+        return await self._engine.read(lambda connection: alert_sight.told(connection, cleared_since))
+
     async def targets(self) -> tuple[TargetRecord, ...]:
         """Say how each target has been answering, those included that are configured no more."""
 
@@ -215,8 +222,9 @@ class Alerts:
 
     async def sight(self, lane: Lane) -> Sight:
         """Look at everything that may be alarming, at one instant."""
-        now, crowded = self._now(), self._engine.crowded
-        return await self._engine.read(lambda connection: alert_sight.look(connection, lane, now, crowded))
+        now, crowded = self._now(), self._engine.crowded or await self._room.full()
+        sight = await self._engine.read(lambda connection: alert_sight.look(connection, lane, now, crowded))
+        return replace(sight, filling=await self._room.filling())
 
 
 def see(own: Own, alerts: Sequence[Alert], now: datetime) -> int:

@@ -34,7 +34,7 @@ def tell_suppressed(
     """Tell of deliveries that were suppressed, each as (delivery id, message id, recipient, reason)."""
     if not barred:
         return
-    wanting = [one for one in targets if not one.kinds or EventKind.BOUNCE in one.kinds]
+    wanting = [one for one in targets if one.hears(EventKind.BOUNCE)]
     if not wanting:
         return
     at = micros(now)
@@ -42,7 +42,7 @@ def tell_suppressed(
     events, forwards = [], []
     for delivery_id, message_id, recipient, reason in barred:
         _, key, name, mail_from, accepted_at, configuration_set, tags, head = messages[message_id]
-        names = [one.name for one in wanting if not one.keys or not one.keys.isdisjoint((key, name))]
+        names = [one.name for one in wanting if one.sent(key, name)]
         if not names:
             continue
         event = suppressed_bounce(

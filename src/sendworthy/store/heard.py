@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
+
+OWN_ALERTS: Final = "sendworthy-alerts"
+"""In place of a gateway key on mail that the program writes itself, its alerts: no key is called so (AKSW...)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +32,24 @@ class StoredComplaint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardTo:
-    """Whom to forward events to: of which keys (names or access key ids) and which kinds; empty means all."""
+    """Whom to forward events to: of which keys (names or access key ids) and which kinds; empty means all.
+
+    Our own alerts are no application's mail: who names no keys does not mean them.
+    """
 
     name: str
     keys: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
+
+    def hears(self, kind: str) -> bool:
+        """Say whether events of a kind are for this application."""
+        return not self.kinds or kind in self.kinds
+
+    def sent(self, access_key_id: str, key_name: str | None) -> bool:
+        """Say whether mail by a key with that id and name is this application's."""
+        if not self.keys:
+            return access_key_id != OWN_ALERTS
+        return access_key_id in self.keys or key_name in self.keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sendworthy.audit.profile import Stream
-from sendworthy.mail.status import Status, after_answer
+from sendworthy.mail.status import Status, after_answer, unsent
 from sendworthy.pacing import governor
 from sendworthy.pacing.governor import Reason, State, Taken
 from sendworthy.store import bodies, permits, queues, shares
@@ -22,6 +22,7 @@ from sendworthy.store.accepting import suppressed_reasons, topics
 from sendworthy.store.barred import tell_suppressed
 from sendworthy.store.columns import instant, micros
 from sendworthy.store.faults import Fault
+from sendworthy.store.fronts import Fronts
 from sendworthy.store.heard import ForwardTo
 from sendworthy.store.queues import Queue
 from sendworthy.store.recording import INSERT_LEDGER, apply_early
@@ -58,7 +59,7 @@ _STARTED = statement("SELECT started_at FROM attempts WHERE delivery_id = ? AND 
 _STATUSES = statement("SELECT id, status, tries FROM deliveries WHERE id {in} ORDER BY id {locked}")
 
 _ANSWER = statement("""
-UPDATE deliveries SET status = ?, reason = ?, due_at = ?, lease_owner = NULL, lease_until = NULL,
+UPDATE deliveries SET status = ?, reason = coalesce(?, reason), due_at = ?, lease_owner = NULL, lease_until = NULL,
                       attempts = attempts + ?, ses_message_id = coalesce(?, ses_message_id), changed_at = ?
 WHERE id = ?""")
 
@@ -91,6 +92,7 @@ class _Pass:
     now: float
     served: dict[int, str]
     barred: list[tuple[str, str, str, str]] = field(default_factory=list)
+    suppressed: int = 0
     expired: int = 0
     instead_after: int | None = None
 
@@ -102,13 +104,15 @@ def claim(
     fault: Fault,
     served: dict[int, str],
     targets: Sequence[ForwardTo] = (),
+    fronts: Fronts | None = None,
 ) -> Batch:
     """Claim what is due and allowed, urgent mail first and the queues of a rank in turn; see Batch for what comes.
 
-    `served` is the caller's memory of whose turn it was last; `targets` hear of what turns out to be suppressed.
+    `served` is the caller's memory of whose turn it was last, `fronts` of where busy queues begin; `targets` hear of
+    what turns out to be suppressed.
     """
     this = _Pass(own, asked, micros(now), now.timestamp(), served)
-    every = queues.waiting(own, max(served.items(), default=None))
+    every = queues.waiting(own, max(served.items(), default=None), fronts=fronts, at=this.at)
     pauses = shares.pauses(own, this.at) if every else ()
     free = [one for one in every if not shares.paused(one, pauses)]
     due = [one for one in free if one.first_due <= this.at]
@@ -124,11 +128,14 @@ def claim(
         return Batch(wait_seconds=_UNKNOWN_QUOTA_SECONDS, reason=Reason.UNKNOWN_QUOTA)
     limits = shares.load(own, {one.access_key_id for one in due}, state, this.now, asked.policy)
     rows, taken = _take(this, state, due, limits)
+    if fronts is not None:
+        for (rank, queue), count in Counter((row[8], row[13]) for row in rows).items():
+            fronts.claimed(rank, queue, count)
     tell_suppressed(own, this.barred, now, targets)
     fault("claim.permits_taken")
     outgoing = _start(this, rows, now)
     fault("claim.attempts_recorded")
-    ended = {"suppressed": len(this.barred), "expired": this.expired}
+    ended = {"suppressed": this.suppressed, "expired": this.expired}
     if outgoing or any(ended.values()) or taken.reason:
         wait = taken.wait_seconds if taken.reason else 0.0
         return Batch(outgoing=outgoing, wait_seconds=wait, reason=taken.reason, **ended)
@@ -200,7 +207,9 @@ def _pick(this: _Pass, due: list[Queue], most: int, limits: shares.Shares) -> li
     weight: dict[str, int] = {}
     for row in picked:
         if reason := reasons.get(row[3], row[4], about.get(row[1], ""), row[14]):
-            this.barred.append((row[0], row[1], row[2], reason))
+            this.suppressed += 1
+            if not row[10]:  # of what may have been sent nobody is told that it was not
+                this.barred.append((row[0], row[1], row[2], reason))
             _end(this, row, Status.SUPPRESSED, reason, f"suppressed: {reason}")
         elif row[9] is not None and row[9] <= this.at:
             this.expired += 1
@@ -215,6 +224,7 @@ def _pick(this: _Pass, due: list[Queue], most: int, limits: shares.Shares) -> li
 
 
 def _end(this: _Pass, row: Sequence[Any], status: Status, reason: str, cause: str) -> None:
+    status = unsent(status, row[10])
     this.own.run(END, status, reason, this.at, row[0])
     this.own.run(INSERT_LEDGER, row[0], this.at, row[5], status, cause)
 
@@ -283,7 +293,7 @@ def answer(
         was = Status(row[1])
         became = after_answer(was, one.status)
         due = micros(one.due_at) if one.due_at and became is one.status else None
-        reason = one.reason if became is one.status else ""
+        reason = one.reason if became is one.status else None  # what an event told, it told with its reason
         changes.append((became, reason, due, int(one.burns), one.ses_message_id or None, at, one.delivery_id))
         if became is not was:
             ledger.append((one.delivery_id, at, was, became, f"answer {one.kind}"))

@@ -42,6 +42,8 @@ _GIVE_BACK = statement(
 )
 _FORGET = statement("DELETE FROM minutes WHERE account = ? AND region = ? AND minute < ?")
 
+IN_FLIGHT = statement("SELECT count(*) FROM deliveries WHERE lease_until IS NOT NULL")
+
 _BUDGET = statement("SELECT arrival FROM budgets WHERE service = ? AND region = ? {locked}")
 _KEEP_BUDGET = statement("""
 INSERT INTO budgets (service, region, arrival) VALUES (?, ?, ?)
@@ -73,6 +75,13 @@ def load(own: Own, lane: Lane) -> State | None:
         breaker=row[13],
         breaker_until=row[14],
     )
+
+
+def certainly_counted(own: Own, lane: Lane) -> int:
+    """Say of how many permits SES must have heard by now: what is on the wire may not have reached it yet."""
+    state = load(own, lane)
+    row = own.one(IN_FLIGHT)
+    return max(0, (state.granted if state else 0) - (int(row[0]) if row else 0))
 
 
 def save(own: Own, lane: Lane, state: State) -> None:

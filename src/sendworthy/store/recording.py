@@ -6,9 +6,11 @@ counts a strike against it, and is put on its way to the application that sent t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -95,8 +97,8 @@ def record(
     """
     total = _Sum()
     # In one order whoever records, so that transactions meet in a queue and not crosswise; the result is blind to it.
-    in_order = sorted(events, key=lambda event: event.delivery_id)
-    own.all(_LOCK, sorted({event.delivery_id for event in events if event.delivery_id}))
+    in_order = sorted(map(_keepable, events), key=lambda event: event.delivery_id)
+    own.all(_LOCK, sorted({event.delivery_id for event in in_order if event.delivery_id}))
     for event in in_order:
         known = _find(own, event)
         if _keep(own, event, known[0] if known else None, source, now, verified=verified):
@@ -118,6 +120,19 @@ def record(
         foreign=total.foreign,
         complaints=tuple(total.complaints),
     )
+
+
+_TEXTS = tuple(one.name for one in fields(Event) if one.name not in {"kind", "occurred_at"})
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def _keepable(event: Event) -> Event:
+    """Give the event without what no database keeps: parts of it are a stranger's server's words."""
+    texts: dict[str, str] = {name: getattr(event, name) for name in _TEXTS}
+    wrong: dict[str, Any] = {
+        name: _UNKEEPABLE.sub("?", text) for name, text in texts.items() if _UNKEEPABLE.search(text)
+    }
+    return replace(event, **wrong) if wrong else event
 
 
 def apply_early(
@@ -252,10 +267,10 @@ def _note_complaint(own: Own, event: Event, delivery_id: str, now: datetime, tot
 
 def _forward(own: Own, event: Event, delivery_id: str, now: datetime, targets: Sequence[ForwardTo]) -> None:
     """Put an event that is known to be ours on its way to the applications that want it, once."""
-    wanting = [one for one in targets if not one.kinds or event.kind in one.kinds]
+    wanting = [one for one in targets if one.hears(event.kind)]
     if not wanting or (row := own.one(_SENDER, delivery_id)) is None:
         return
     at = micros(now)
     for one in wanting:
-        if not one.keys or not one.keys.isdisjoint((row[1], row[2])):
+        if one.sent(row[1], row[2]):
             own.run(FORWARD, event.id, row[0], one.name, at, at)

@@ -373,6 +373,16 @@ key_minutes = Table(
 )
 """Permits granted in each minute since 1970 to the keys that have a daily cap."""
 
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("counted", BigInteger, nullable=False),
+    Index("ix_tallies_minute", "minute"),
+)
+"""Messages accepted in each minute since 1970 that are alike in something that is capped; names are digests."""
+
 jobs = Table(
     "jobs",
     metadata,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,7 @@ from sendworthy.mail.address import Address
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.event import Event
 from sendworthy.mail.status import Status
-from sendworthy.pacing.governor import Policy, State
+from sendworthy.pacing.governor import State
 from sendworthy.store import (
     accepting,
     alerts,
@@ -27,10 +27,10 @@ from sendworthy.store import (
     recording,
     remember,
     shares,
-    standstill,
     upkeep,
 )
 from sendworthy.store.alerting import Alert
+from sendworthy.store.case_file import CaseFile
 from sendworthy.store.columns import micros
 from sendworthy.store.combine import Budget, Combiner
 from sendworthy.store.completeness import Completeness
@@ -38,13 +38,17 @@ from sendworthy.store.doors import Doors
 from sendworthy.store.engine import Engine
 from sendworthy.store.faults import Fault, no_fault
 from sendworthy.store.feedback import Feedback
+from sendworthy.store.fronts import Fronts
 from sendworthy.store.heard import Listening
 from sendworthy.store.hearing import Hearing
+from sendworthy.store.key_record import KeyRecord
 from sendworthy.store.listing import Cursor
 from sendworthy.store.open import open_engine
-from sendworthy.store.statement import Own, own
+from sendworthy.store.periodic import Periodic
+from sendworthy.store.room import Room
+from sendworthy.store.standstill import OtherWay, Standstill
+from sendworthy.store.statement import own
 from sendworthy.store.suppression import SuppressionRecord
-from sendworthy.store.upkeep import Retention
 from sendworthy.store.usage import Usage
 from sendworthy.store.values import (
     ACCOUNT_SCOPE,
@@ -61,12 +65,9 @@ from sendworthy.store.values import (
     PauseScope,
     Recorded,
     StoredDelivery,
-    StoredFact,
     StoredKey,
     StoredMessage,
-    StoredProof,
     Suppression,
-    Waiting,
     sender_scope,
 )
 
@@ -86,6 +87,8 @@ class Store:
         fault: Fault = no_fault,
         budget: Budget | None = None,
         listening: Listening | None = None,
+        other_way: OtherWay | None = None,
+        most_bytes: int = 0,
     ) -> None:
         self._engine = engine
         self._fault = fault
@@ -93,15 +96,21 @@ class Store:
         self._budget = budget or Budget()
         self._combiner: Combiner | None = None
         self._served: dict[int, str] = {}
+        self._fronts = Fronts() if engine.shared else None
         self.new_id = new_id
         self._listening = listening or Listening()
+        self.standstill = Standstill(engine, self._now, other_way)
         self.usage = Usage(engine, self._now)
         self.doors = Doors(engine, self._now)
         self.suppression = SuppressionRecord(engine, self._now)
         self.completeness = Completeness(engine, self._now)
         self.hearing = Hearing(engine, self._now)
-        self.alerts = alerts.Alerts(engine, self._now)
+        self._room = Room(engine, most_bytes)
+        self.alerts = alerts.Alerts(engine, self._now, self._room)
         self.feedback = Feedback(engine)
+        self.case_file = CaseFile(engine)
+        self.periodic = Periodic(engine, self._now, self._listening)
+        self.key_record = KeyRecord(engine, self._now)
 
     def _now(self) -> datetime:
         """Give the database's time: hosts that share a rate must share a clock."""
@@ -123,17 +132,30 @@ class Store:
         fault: Fault = no_fault,
         budget: Budget | None = None,
         listening: Listening | None = None,
+        other_way: OtherWay | None = None,
+        most_bytes: int = 0,
     ) -> Self:
         """Open the database at `url` (`sqlite:///path` or `postgresql://...`), making and migrating it as needed.
 
-        `exclusive` takes the file's lock, as `sendworthy up` does; commands that only look or add do not. Raises
-        ConfigError (the url) or StoreUnavailable.
+        `exclusive` takes the file's lock, as `sendworthy up` does; commands that only look or add do not. `other_way`
+        is what stands in for SES, for who asks why mail waits. A database of `most_bytes` takes no more mail; 0 for no
+        bound. Raises ConfigError (the url) or StoreUnavailable.
         """
         engine = await open_engine(url, exclusive=exclusive, fault=fault)
-        return cls(engine, now=now, new_id=new_id, fault=fault, budget=budget, listening=listening)
+        return cls(
+            engine,
+            now=now,
+            new_id=new_id,
+            fault=fault,
+            budget=budget,
+            listening=listening,
+            other_way=other_way,
+            most_bytes=most_bytes,
+        )
 
     async def close(self) -> None:
         """Finish what is queued and let go of the database."""
+        await self._room.close()
         await self._engine.close()
 
     # Events
@@ -154,32 +176,6 @@ class Store:
     async def parked_since(self, since: datetime) -> tuple[str, ...]:
         """Give the reasons of what was parked since an instant, oldest first."""
         return await self._engine.read(partial(remember.parked_since, since=since))
-
-    # The review case, and proofs for the audit
-
-    async def append_fact(self, case_id: str, *, kind: str, at: datetime, data: Mapping[str, Any]) -> int:
-        """Append one dated fact to a case and give its number, which only grows."""
-        return await self._engine.write(
-            "fact", partial(remember.append_fact, case_id=case_id, kind=kind, at=at, data=data)
-        )
-
-    async def facts(self, case_id: str) -> tuple[StoredFact, ...]:
-        """Give the facts of a case in the order in which they were appended."""
-        return await self._engine.read(partial(remember.facts, case_id=case_id))
-
-    async def case_ids(self) -> tuple[str, ...]:
-        """Give the ids of all cases on record."""
-        return await self._engine.read(remember.case_ids)
-
-    async def put_proof(self, kind: str, *, subject: str, at: datetime, data: Mapping[str, Any]) -> int:
-        """Append one proof (a drill's result and the like) and give its number."""
-        return await self._engine.write(
-            "proof", partial(remember.put_proof, kind=kind, subject=subject, at=at, data=data)
-        )
-
-    async def proofs(self, kind: str) -> tuple[StoredProof, ...]:
-        """Give the proofs of a kind in the order in which they were put."""
-        return await self._engine.read(partial(remember.proofs, kind=kind))
 
     # Suppression
 
@@ -247,12 +243,17 @@ class Store:
 
         Raises StoreBusy when memory or disk would be at risk: the caller's client should try again later.
         """
-        if crowded := self._engine.crowded:
+        if crowded := self._engine.crowded or await self._room.full():
             raise StoreBusy(crowded, "Free some space; nothing that was answered is lost.", after_seconds=30.0)
         combiner = self._combiner
         if combiner is None or combiner.loop is not asyncio.get_running_loop():
             combiner = self._combiner = Combiner(self._accept, self._budget)
         return await combiner.accept(message)
+
+    async def repeated(self, message: NewMessage) -> Accepted | None:
+        """Give the answer that the call which `message` would repeat had within a day; None when there was none."""
+        now = self._now()
+        return await self._engine.read(lambda connection: accepting.repeated(own(connection), message, now))
 
     async def _accept(self, messages: Sequence[NewMessage]) -> tuple[Accepted, ...]:
         now, targets = self._now(), self._listening.targets
@@ -269,9 +270,9 @@ class Store:
 
     async def claim(self, asked: Claim) -> Batch:
         """Claim deliveries that are due and allowed: leased, permitted by the governor, attempts on record."""
-        now, targets = self._now(), self._listening.targets
+        now, targets, fault, served = self._now(), self._listening.targets, self._fault, self._served
         return await self._engine.write(
-            "claim", lambda connection: outgoing.claim(own(connection), asked, now, self._fault, self._served, targets)
+            "claim", lambda mine: outgoing.claim(own(mine), asked, now, fault, served, targets, self._fronts)
         )
 
     async def answer(self, lane: Lane, answers: Sequence[Answered], *, learnt: Callable[[State], State]) -> None:
@@ -301,6 +302,10 @@ class Store:
     async def governor(self, lane: Lane) -> State | None:
         """Give the governor's state, None before the quota was ever read."""
         return await self._engine.read(lambda connection: permits.load(own(connection), lane))
+
+    async def certainly_counted(self, lane: Lane) -> int:
+        """Give how many of the permits granted so far SES's own count must hold: not what is on the wire now."""
+        return await self._engine.read(lambda connection: permits.certainly_counted(own(connection), lane))
 
     async def change_governor(
         self, lane: Lane, change: Callable[[State | None], State], *, fence: Fence | None = None
@@ -347,60 +352,6 @@ class Store:
         """List the pauses in force."""
         at = micros(self._now())
         return await self._engine.read(lambda connection: shares.pauses(own(connection), at))
-
-    async def waiting(self, lane: Lane, *, policy: Policy, most: int = 10_000) -> tuple[Waiting, ...]:
-        """Say what waits, why, and when it is expected to go; counts stop at `most`."""
-        now = self._now()
-        return await self._engine.read(lambda connection: standstill.waiting(own(connection), lane, policy, now, most))
-
-    # Periodic work
-
-    async def begin_job(self, name: str, period: int, *, owner: str, lease_seconds: float) -> Fence | None:
-        """Take a periodic job for a period; None when it is done, or another process is at it."""
-        now = self._now()
-        return await self._engine.write(
-            "job", lambda connection: jobs.begin(own(connection), name, period, owner, now, lease_seconds)
-        )
-
-    async def finish_job(self, fence: Fence) -> None:
-        """Mark the period done. Raises Superseded when another process has taken it over."""
-        await self._engine.write("job", lambda connection: jobs.finish(own(connection), fence))
-
-    async def leave_job(self, fence: Fence) -> None:
-        """Give a period back undone."""
-        await self._engine.write("job", lambda connection: jobs.leave(own(connection), fence))
-
-    async def expire(self, *, fence: Fence | None = None) -> int:
-        """End what waits beyond its time, a bounded number; give how many. Raises Superseded."""
-        now = self._now()
-        return await self._upkeep("expire", lambda mine: upkeep.expire(mine, now), fence)
-
-    async def try_again(self, after: timedelta, *, fence: Fence | None = None) -> int:
-        """Send once more, marked, transactional mail in doubt for `after`; give how many. Raises Superseded."""
-        now = self._now()
-        return await self._upkeep("settle", lambda mine: upkeep.try_again(mine, after, now), fence)
-
-    async def match_early(self, *, fence: Fence | None = None) -> int:
-        """Apply events that crossed the recording of their MessageId; give how many deliveries. Raises Superseded."""
-        now, targets = self._now(), self._listening.targets
-        return await self._upkeep("match", lambda mine: upkeep.match_early(mine, now, targets), fence)
-
-    async def drop_old(self, retention: Retention, *, fence: Fence | None = None) -> int:
-        """Delete what was kept long enough, a bounded number; give how many. Raises Superseded."""
-        now = self._now()
-
-        def work(mine: Own) -> int:
-            return upkeep.drop_bodies(mine, now - retention.bodies) + upkeep.drop_records(mine, now - retention.records)
-
-        return await self._upkeep("retain", work, fence)
-
-    async def _upkeep(self, name: str, work: Callable[[Own], int], fence: Fence | None) -> int:
-        def fenced(connection: Connection) -> int:
-            mine = own(connection)
-            jobs.check(mine, fence)
-            return work(mine)
-
-        return await self._engine.write(name, fenced)
 
     # Looking
 

@@ -37,6 +37,8 @@ JOIN events e ON s.source = 'event ' || e.id
 JOIN deliveries d ON d.id = e.delivery_id JOIN messages m ON m.id = d.message_id
 WHERE s.active AND s.at >= ? GROUP BY m.access_key_id, s.reason ORDER BY m.access_key_id, s.reason""")
 
+_FORGET_STRIKES = statement("DELETE FROM strikes WHERE address_key = ?")
+
 _CAUSES = statement("""
 SELECT s.address_key, s.at, coalesce(e.diagnostic, ''), coalesce(e.bounce_subtype, '')
 FROM suppressions s LEFT JOIN events e ON s.source = 'event ' || e.id
@@ -126,10 +128,14 @@ class SuppressionRecord:
         return await self._engine.read(work)
 
     async def remove(self, address_key: str, *, why: str, scope: str | None = None) -> int:
-        """Let an address get mail again, with the reason on record; give how many suppressions were active."""
+        """Let an address get mail again, with the reason on record; give how many suppressions were active.
+
+        Its soft bounces so far no longer count against it: the next one alone would suppress it again.
+        """
         at = self.now()
 
         def work(connection: Connection) -> int:
+            own(connection).run(_FORGET_STRIKES, address_key)
             lifted = _lift(connection, address_key, scopes=None if scope is None else [scope])
             if lifted:
                 _note(connection, address_key, at, why, [scope or "all"])

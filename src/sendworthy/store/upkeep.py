@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sendworthy.audit.profile import Stream
-from sendworthy.mail.status import Status
+from sendworthy.mail.status import Status, unsent
 from sendworthy.store.columns import micros
 from sendworthy.store.heard import ForwardTo
 from sendworthy.store.outgoing import END
@@ -21,9 +21,10 @@ BATCH = 500
 """The most rows that one transaction touches."""
 
 WAITING_OF = statement("""
-SELECT d.id, d.status FROM deliveries d WHERE d.message_id = ? AND d.due_at IS NOT NULL ORDER BY d.id {locked}""")
+SELECT d.id, d.status, d.again FROM deliveries d
+WHERE d.message_id = ? AND d.due_at IS NOT NULL ORDER BY d.id {locked}""")
 TOO_LATE = statement("""
-SELECT d.id, d.status FROM deliveries d
+SELECT d.id, d.status, d.again FROM deliveries d
 WHERE d.due_at IS NOT NULL AND d.expires_at IS NOT NULL AND d.expires_at <= ? ORDER BY d.expires_at LIMIT ? {skipping}
 """)
 IN_DOUBT = statement("""
@@ -85,9 +86,10 @@ def cancel(own: Own, message_id: str, cause: str, now: datetime) -> int:
     """Call off what of a message has not gone; gives how many deliveries. What is on the wire cannot be called back."""
     rows = own.all(WAITING_OF, message_id)
     at = micros(now)
-    for delivery_id, status in rows:
-        own.run(END, Status.CANCELLED, "cancelled", at, delivery_id)
-        own.run(INSERT_LEDGER, delivery_id, at, status, Status.CANCELLED, cause)
+    for delivery_id, status, again in rows:
+        became = unsent(Status.CANCELLED, again)
+        own.run(END, became, "cancelled", at, delivery_id)
+        own.run(INSERT_LEDGER, delivery_id, at, status, became, cause)
     return len(rows)
 
 
@@ -95,9 +97,10 @@ def expire(own: Own, now: datetime) -> int:
     """End what waits beyond its time; gives how many."""
     at = micros(now)
     rows = own.all(TOO_LATE, at, BATCH)
-    for delivery_id, status in rows:
-        own.run(END, Status.EXPIRED, "expired", at, delivery_id)
-        own.run(INSERT_LEDGER, delivery_id, at, status, Status.EXPIRED, "too late")
+    for delivery_id, status, again in rows:
+        became = unsent(Status.EXPIRED, again)
+        own.run(END, became, "expired", at, delivery_id)
+        own.run(INSERT_LEDGER, delivery_id, at, status, became, "too late")
     return len(rows)
 
 

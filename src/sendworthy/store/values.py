@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sendworthy.audit.profile import Stream
+from sendworthy.mail.address import parse_address
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy
@@ -20,7 +21,9 @@ ACCOUNT_SCOPE = "account"
 
 
 def sender_scope(sender: str) -> str:
-    """Name the scope of a suppression that holds for mail from one address alone."""
+    """Name the scope of a suppression that holds for mail from one address alone (an addr-spec that was read)."""
+    if sender.startswith('"'):  # quotes that add nothing make no other sender
+        sender = parse_address(sender).key
     return f"from:{sender.lower()}"
 
 
@@ -135,7 +138,8 @@ class Waiting:
     """Accepted mail of one key and configuration set that has not gone, and why.
 
     `count` stops at a bound of the one who asks. `reason` is a word (`rate`, `paused`, `scheduled`, ...), `text` a
-    sentence for people; `expected_at` is when the first of it should go, None when that is not known.
+    sentence for people; `expected_at` is when the first of it should go, None when that is not known. `way` is `relay`
+    for what goes by the relay, which stands in for SES; empty for all other mail.
     """
 
     access_key_id: str
@@ -146,6 +150,7 @@ class Waiting:
     text: str
     expected_at: datetime | None
     urgent: bool = False
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +172,20 @@ class NewDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capped:
+    """A name (a digest) that a message is counted by in all processes, and how many of that name an hour may have."""
+
+    name: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewMessage:
     """A message about to be accepted. `raw` is the MIME text that goes to SES.
 
     `invocation_id` is the idempotency token (an SDK's call id, or the caller's own), good for 24 hours within its key;
-    `fingerprint` tells a repeat from another call. Nothing goes before `send_at` or after `expires_at`.
+    `fingerprint` tells a repeat from another call. Nothing goes before `send_at` or after `expires_at`. One that is
+    beyond what it is `capped` by is not kept.
     """
 
     id: str
@@ -188,16 +202,21 @@ class NewMessage:
     priority: Priority = Priority.NORMAL
     send_at: datetime | None = None
     expires_at: datetime | None = None
+    capped: tuple[Capped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The id to answer with. `repeated` when this very call was accepted before; `conflict` when it was another."""
+    """The id to answer with. `repeated` when this very call was accepted before; `conflict` when it was another.
+
+    `beyond` names what there was enough of: the message was not kept.
+    """
 
     message_id: str
     repeated: bool = False
     conflict: bool = False
     suppressed: int = 0
+    beyond: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

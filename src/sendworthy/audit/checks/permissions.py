@@ -11,6 +11,7 @@ import msgspec
 from sendworthy.audit.check import Check, Failed, NotApplicable, NotSeen, Passed, Scope, Severity, Subject, see
 from sendworthy.audit.evidence import Evidence, Unseen, UnseenKind
 from sendworthy.audit.principals import Principal
+from sendworthy.audit.reading import CREDENTIALS
 
 _IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html"
 _SES = "https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html"
@@ -32,7 +33,7 @@ def _unseen_in(value: object) -> Iterator[Unseen]:
     """Find every look of AWS that was refused or not answered, anywhere in the evidence."""
     match value:
         case Unseen():
-            if ":" in value.needs and " " not in value.needs and "/" not in value.needs:
+            if value.needs == CREDENTIALS or (not {" ", "/"}.intersection(value.needs) and ":" in value.needs):
                 yield value
         case msgspec.Struct():
             for name in value.__struct_fields__:
@@ -49,6 +50,9 @@ def _unseen_in(value: object) -> Iterator[Unseen]:
 
 def _audit(evidence: Evidence, _subject: Subject) -> Passed | Failed:
     unseen = [one for part in (evidence.caller, evidence.regions, evidence.iam) for one in _unseen_in(part)]
+    nameless = [one for one in unseen if one.needs == CREDENTIALS]
+    if nameless:
+        raise NotSeen(nameless)
     denied = sorted({one.needs for one in unseen if one.kind is UnseenKind.DENIED})
     if denied:
         fix = f"Allow {', '.join(denied)} for the principal that audits, or live with the unknowns."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -196,9 +197,9 @@ async def listening(handler: Handler, *, host: str, port: int) -> AsyncIterator[
     try:
         server = await loop.create_server(partial(_Connection, handler, connections), host, port, backlog=1024)
     except OSError as error:
-        raise ConfigError(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}.", "Choose another address or port."
-        ) from error
+        # asyncio says it at length; a name that is not known has a negative number and words of its own
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise ConfigError(f"Cannot listen on {host}:{port}: {why}.", "Choose another address or port.") from error
     name = f"[{host}]" if ":" in host else host
     try:
         yield f"http://{name}:{server.sockets[0].getsockname()[1]}"

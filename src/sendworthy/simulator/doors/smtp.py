@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import os
 import ssl
 import tempfile
 from collections import deque
@@ -289,9 +290,9 @@ async def listening(door: SmtpDoor, *, host: str, port: int) -> AsyncIterator[st
     try:
         server = await loop.create_server(partial(_Connection, door, connections), host, port, backlog=256)
     except OSError as error:
-        raise ConfigError(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}.", "Choose another address or port."
-        ) from error
+        # asyncio says it at length; a name that is not known has a negative number and words of its own
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise ConfigError(f"Cannot listen on {host}:{port}: {why}.", "Choose another address or port.") from error
     name = f"[{host}]" if ":" in host else host
     try:
         yield f"{name}:{server.sockets[0].getsockname()[1]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -59,9 +60,9 @@ async def serving(zones: Zones, *, host: str = "127.0.0.1", port: int = 0) -> As
     try:
         server, transport = await _bound(zones, accept, host, port)
     except OSError as error:
-        raise ConfigError(
-            f"Cannot answer DNS on {host}:{port}: {error.strerror or error}.", "Choose another address or port."
-        ) from error
+        # asyncio says it at length; a name that is not known has a negative number and words of its own
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise ConfigError(f"Cannot answer DNS on {host}:{port}: {why}.", "Choose another address or port.") from error
     try:
         yield f"{host}:{server.sockets[0].getsockname()[1]}"
     finally:
