@@ -178,13 +178,13 @@ def family(process: int) -> list[int]:
 
 
 def resident_megabytes(process: int) -> float:
-    """Resident memory of a process and all that descend from it; what they share is counted for each."""
+    """Resident memory of a process and all that descend from it; what several share is counted in parts (Pss)."""
     return sum(_own_megabytes(each) for each in family(process))
 
 
 def _own_megabytes(process: int) -> float:
     try:
-        lines = Path(f"/proc/{process}/status").read_text("ascii").splitlines()
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text("ascii").splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    return sum(int(text.split()[1]) / 1024 for text in lines if text.startswith("VmRSS:"))
+    return sum(int(text.split()[1]) / 1024 for text in lines if text.startswith("Pss:"))
