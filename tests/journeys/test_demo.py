@@ -21,8 +21,9 @@ def demo(*arguments: str, **environ: str) -> subprocess.Popen[str]:
 
 
 def test_the_whole_road_is_travelled(tmp_path: Path) -> None:
-    # Whatever AWS settings this machine has, the demonstration goes by its own.
-    running = demo("--days=2", f"--keep={tmp_path}", AWS_PROFILE="nobody", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    # Whatever AWS settings and proxies this machine has, the demonstration goes by its own.
+    elsewhere = dict.fromkeys(("AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    running = demo("--days=2", f"--keep={tmp_path}", AWS_PROFILE="nobody", NO_PROXY="", **elsewhere)
     out, err = running.communicate(timeout=110)
     assert running.returncode == 0, out + err
     assert err == ""

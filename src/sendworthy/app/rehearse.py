@@ -215,7 +215,8 @@ async def _moving(running: Station) -> AsyncIterator[None]:
 def _sending(
     path: _Path, key: Key, author: str, *, region: str, clock: Clock, body: str
 ) -> Callable[[str], Awaitable[str]]:
-    application = Aws(region=region, session=session_for(key.access_key_id, key.secret, region), endpoint_url=path.url)
+    session = session_for(key.access_key_id, key.secret, region)
+    application = Aws(region=region, session=session, endpoint_url=path.url, proxied=False)
     known: list[bool] = []
 
     async def send(recipient: str) -> str:

@@ -48,9 +48,10 @@ def ses_sender(
 ) -> SesSender | SesSmtpSender:
     """Give the wire to SES, open until the stack is unwound. Raises ConfigError and Denied.
 
-    `proxies` None means those of the environment, which botocore heeds too.
+    `proxies` None means those of the environment, which botocore heeds too, or none where it does not.
     """
-    connections, known = config.gateway.concurrency, read_proxies() if proxies is None else proxies
+    connections = config.gateway.concurrency
+    known = proxies or (read_proxies() if aws.proxied else Proxies())
     endpoint = aws.endpoint("sesv2")
     sender: SesSender | SesSmtpSender
     if config.ses.send_by is SendBy.API:

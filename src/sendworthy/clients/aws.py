@@ -85,6 +85,7 @@ class Aws:
     """One set of AWS credentials, any Region. Clients are made when first used and kept; safe to share by tasks.
 
     `endpoint_url` sends every service to one place, whatever the environment says; None leaves it to the environment.
+    Not `proxied`, calls go straight there, whatever HTTPS_PROXY and HTTP_PROXY say: for a place on this machine.
     """
 
     def __init__(
@@ -93,11 +94,13 @@ class Aws:
         region: str | None = None,
         session: botocore.session.Session | None = None,
         endpoint_url: str | None = None,
+        proxied: bool = True,
         budget: Budget | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._session = session or session_of()
         self._endpoint_url = endpoint_url
+        self.proxied = proxied
         self._budget = budget
         self._clients: dict[tuple[str, str, float], BaseClient] = {}
         self._lock = threading.Lock()
@@ -170,6 +173,7 @@ class Aws:
                     read_timeout=timeout_seconds,
                     max_pool_connections=32,
                     user_agent_appid="sendworthy",
+                    proxies=None if self.proxied else {},
                 )
                 client = self._session.create_client(
                     service, region_name=region, endpoint_url=self._endpoint_url, config=config

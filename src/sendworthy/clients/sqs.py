@@ -189,7 +189,7 @@ class SqsQueue:
 
     async def _post(self, request: Request, timeout_seconds: float) -> tuple[int, str, bytes]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(trust_env=True)
+            self._session = aiohttp.ClientSession(trust_env=self._aws.proxied)
         async with self._session.post(
             self._endpoint,
             data=request.body,

@@ -85,6 +85,7 @@ class Journey:
             region=REGION,
             session=session_for(self.key.access_key_id, self.key.secret, REGION),
             endpoint_url=self.running.url,
+            proxied=False,
         )
 
         async def send(recipient: str, subject: str, text: str) -> str:
