@@ -394,3 +394,13 @@ async def test_any_one_byte_changed_in_a_signed_part_is_refused(door: str, key: 
     status = await asyncio.to_thread(attack)
     assert status == 200, "the request as it was signed must be right, or nothing was shown"
     assert len((await store.messages())[0]) == 1
+
+
+async def test_a_key_of_aws_is_told_whose_keys_are_good_here_and_the_log_whose_was_not(
+    refused: Any, door: str, key: Key, caplog: pytest.LogCaptureFixture
+) -> None:
+    of_aws = Key(access_key_id="AKIAIOSFODNN7EXAMPLE", secret="x" * 60, name="", stream=key.stream)
+    await refused(403, words="Keys of this gateway begin with AKSW", fields=by_header(door, of_aws))
+    assert [record.getMessage() for record in caplog.records] == [
+        "ses_v2: key AKIAIOSFODNN7EXAMPLE was refused (UnrecognizedClientException)"
+    ]

@@ -7,6 +7,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -264,3 +265,12 @@ async def test_a_revoked_key_sends_nothing_more_in_a_session_that_is_already_ope
     finally:
         smtp.close()
     assert len((await store.messages())[0]) == 1
+
+
+async def test_the_log_is_told_whose_sign_in_was_refused_and_no_password(
+    opened: Opened, key: Key, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = replace(key, secret="another secret, and a wrong one")
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        await opened.speak(lambda: opened.signed_in(wrong))
+    assert [record.getMessage() for record in caplog.records] == [f"smtp: key {key.access_key_id} was refused (535)"]

@@ -103,7 +103,8 @@ def create(
 @config_option
 def list_(*, as_json: bool, config_path: Path | None) -> None:
     """List all keys, the revoked ones too."""
-    found = wait_for(_list(loaded_config(config_path).config))
+    config = loaded_config(config_path).config
+    found = wait_for(_list(config))
     shown = [
         {
             "access_key_id": one.access_key_id,
@@ -124,7 +125,7 @@ def list_(*, as_json: bool, config_path: Path | None) -> None:
     rows(
         ("KEY", "NAME", "STREAM", "DOMAINS", "SHARE", "CAP", "SLOWED", "CREATED", "REVOKED"),
         [tuple(" ".join(cell) if isinstance(cell, tuple) else cell for cell in one.values()) for one in shown],
-        none="There is no key. Create one: sendworthy keys create NAME --stream transactional",
+        none=f"There is no key in {_where(config)}. Create one: sendworthy keys create NAME --stream transactional",
     )
 
 
@@ -188,3 +189,9 @@ async def _revoke(config: Config, access_key_id: str) -> bool:
 async def _opened(config: Config) -> AsyncIterator[Keys]:
     async with parts.opened_store(config) as store:
         yield Keys(store, seal(config), now=parts.WALL.now)
+
+
+def _where(config: Config) -> str:
+    """Name the database; an address of PostgreSQL may hold a password."""
+    url = config.store.url
+    return url.removeprefix("sqlite:///") if url.startswith("sqlite:") else "the database"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -76,7 +77,19 @@ def road() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Errors go to standard error: one line of what happened, one of what to do."""
+    end_by_sigterm_too()
     sys.exit(run(arguments))
+
+
+def end_by_sigterm_too() -> None:
+    """Let SIGTERM, which `timeout` and systemd send, end a command as Ctrl-C does: what must be undone is undone."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what runs in its background
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

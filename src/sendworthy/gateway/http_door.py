@@ -24,13 +24,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sendworthy.errors import SendworthyError, StoreBusy, StoreUnavailable
 from sendworthy.gateway import metrics
 from sendworthy.gateway.http_body import Bodies, Bounds
-from sendworthy.gateway.keys import NOBODY, Key, Keys
+from sendworthy.gateway.keys import KEY_PREFIX, NOBODY, Key, Keys
 from sendworthy.gateway.metrics import Meter
 from sendworthy.gateway.own_api import OwnApi
 from sendworthy.gateway.reads import Reads
 from sendworthy.gateway.reception import Reception
 from sendworthy.gateway.ses_v1 import SesV1
 from sendworthy.gateway.ses_v2 import SesV2
+from sendworthy.gateway.strangers import Strangers
 from sendworthy.pacing import governor
 from sendworthy.pacing.governor import Policy
 from sendworthy.pacing.today import PolicyNow, always
@@ -90,6 +91,7 @@ class Door:
         self._wall = wall
         self._meter = meter
         self._bodies = Bodies(bounds)
+        self._strangers = Strangers()
         self._regions = frozenset(regions)
         self._derived = functools.lru_cache(maxsize=256)(signing_key)
 
@@ -138,8 +140,9 @@ class Door:
     async def _authenticate(self, request: Request, api: Api) -> Key:
         try:
             return await self._key_of(request)
-        except WireError:
+        except WireError as error:
             self._meter.unauthenticated(api.door)
+            self._strangers.note(api.door, error.code, _claimed(request))
             raise
 
     async def _key_of(self, request: Request) -> Key:
@@ -158,8 +161,19 @@ class Door:
             if key is not None:
                 raise
         if key is None:
-            raise WireError("UnrecognizedClientException", _INVALID_TOKEN, 403)
+            hint = (
+                "" if scope.access_key_id.startswith(KEY_PREFIX) else f" Keys of this gateway begin with {KEY_PREFIX}."
+            )
+            raise WireError("UnrecognizedClientException", _INVALID_TOKEN + hint, 403)
         return key
+
+
+def _claimed(request: Request) -> str:
+    """Give the name of the key that a request claims to be signed with; empty when it claims none."""
+    try:
+        return read_scope(request).access_key_id
+    except WireError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

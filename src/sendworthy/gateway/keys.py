@@ -37,6 +37,9 @@ class Key:
     ses_headers: bool = True
 
 
+KEY_PREFIX = "AKSW"
+"""How the names of this gateway's keys begin; those of AWS begin with AKIA or ASIA."""
+
 NOBODY = Key(access_key_id="", secret="0" * 60, name="", stream=Stream.TRANSACTIONAL)
 """Whose signature is checked when there is no such key, so that the time it takes does not tell."""
 
@@ -118,7 +121,7 @@ class Keys:
     ) -> Key:
         """Make a key for an application. Its secret is told here and nowhere else."""
         key = Key(
-            access_key_id=f"AKSW{self._random_bytes(8).hex().upper()}",
+            access_key_id=f"{KEY_PREFIX}{self._random_bytes(8).hex().upper()}",
             secret=self._random_bytes(30).hex(),
             name=name,
             stream=stream,

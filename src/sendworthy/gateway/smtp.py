@@ -19,6 +19,7 @@ from sendworthy.errors import InvalidMessage, SendRefused, SendworthyError, Stor
 from sendworthy.gateway.keys import NOBODY, Key, Keys
 from sendworthy.gateway.reception import Reception
 from sendworthy.gateway.smtp_session import Envelope, Reply, Session, SignIn, Terms, Then
+from sendworthy.gateway.strangers import Strangers
 from sendworthy.wire.smtp_password import smtp_password
 
 _LOG = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class SmtpDoor:
         self._regions = regions
         self._name = name
         self._held = 0
+        self._strangers = Strangers()
         self._open: set[_Connection] = set()
         self._by_peer: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
@@ -156,6 +158,7 @@ class SmtpDoor:
             good |= hmac.compare_digest(smtp_password((key or NOBODY).secret, region).encode(), given)
         if key is None or not good:
             self.reception.meter.unauthenticated("smtp")
+            self._strangers.note("smtp", "535", asked.user)
             return None
         return key
 

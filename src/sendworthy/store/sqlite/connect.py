@@ -58,8 +58,8 @@ def create(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise StoreUnavailable(
-            f"The database {path.name} cannot be opened: {error.strerror}.",
-            "Check that its folder exists and can be written.",
+            f"The database {path} cannot be opened: {error.strerror}.",
+            f"Check that {path.absolute().parent} exists and can be written, or set store.url.",
         ) from error
 
 
