@@ -48,12 +48,15 @@ def put_in_production(simulator: str) -> None:
 class Customers:
     """Eight threads of unmodified boto3, retries and all, that keep what they were answered."""
 
-    def __init__(self, endpoint: str, key_id: str, secret: str, *, first: int) -> None:
+    def __init__(self, endpoint: str, key_id: str, secret: str, *, first: int, text: str = "Hello") -> None:
         self._client = a_client(endpoint, key_id, secret)
         self._first = first
+        self._text = text
         self.answered: set[str] = set()
+        self.refused: list[str] = []
         self.cut = 0
         self.reached = asyncio.Event()
+        self.turned_away = asyncio.Event()
 
     async def send(self, count: int, *, kill_after: int) -> None:
         gate = asyncio.Semaphore(8)
@@ -62,7 +65,9 @@ class Customers:
             async with gate:
                 try:
                     message_id = await asyncio.to_thread(self._send, f"u{number}@example.org")
-                except (BotoCoreError, ClientError):
+                except (BotoCoreError, ClientError) as error:
+                    self.refused.append(str(error))
+                    self.turned_away.set()
                     return  # no answer, no promise
                 if not message_id:
                     self.cut += 1
@@ -78,7 +83,7 @@ class Customers:
         answer = self._client.send_email(
             FromEmailAddress=FROM,
             Destination={"ToAddresses": [recipient]},
-            Content={"Simple": {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello"}}}},
+            Content={"Simple": {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": self._text}}}},
         )
         # An answer cut off within its head reads as a 200 without content to boto3: no id, no promise.
         return str(answer.get("MessageId", ""))
