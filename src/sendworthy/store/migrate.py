@@ -11,7 +11,7 @@ from sendworthy.errors import StoreUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0008"
+HEAD = "0007"
 """The newest revision in migrations/versions; here too, so that opening a current database need not load Alembic."""
 
 
