@@ -99,6 +99,13 @@ def test_an_unreachable_endpoint_leaves_the_plan_blocked(account: Shell) -> None
     assert "Not touched, because it could not be seen" in ended.out
 
 
+def test_what_stands_in_the_way_of_all_steps_is_said_once(account: Shell) -> None:
+    account.set(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", HOME=str(account.folder))
+    said = account("plan", "fernhill.test").out
+    assert said.count("No AWS credentials were found") == 1
+    assert "\n    Identity fernhill.test\n" in said
+
+
 def test_a_wrong_secret_is_denied(account: Shell) -> None:
     account.set(AWS_SECRET_ACCESS_KEY="wrong")
     ended = account("case", "watch", "--once")

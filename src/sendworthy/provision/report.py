@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -45,13 +45,23 @@ def _lines(plan: Plan, *, calls: bool, zone: bool) -> Iterator[str]:
         if steps:
             yield ""
             yield heading
-            yield from (f"  {step.title}: {step.reason}" for step in steps)
+            yield from _by_reason(steps)
     if zone and plan.to_publish:
         yield ""
         yield "The same as lines of a zone file:"
         yield from zone_text(plan.to_publish).splitlines()
     yield ""
     yield _counts(plan)
+
+
+def _by_reason(steps: Sequence[Step]) -> Iterator[str]:
+    """Give each reason once, with all that is left alone for it: without credentials, that is everything."""
+    of: dict[str, list[str]] = {}
+    for step in steps:
+        of.setdefault(step.reason, []).append(step.title)
+    for reason, titles in of.items():
+        yield f"  {titles[0]}: {reason}" if len(titles) == 1 else f"  {reason}"
+        yield from (f"    {title}" for title in titles if len(titles) > 1)
 
 
 def publication_text(publication: Publication, zone: str) -> str:
