@@ -55,7 +55,7 @@ def test_a_paused_key_is_let_go_on_by_a_person(shell: Shell) -> None:
 def test_a_waiting_message_is_called_off(shell: Shell) -> None:
     shell("keys", "list")
     asyncio.run(_accept(shell.folder))
-    assert shell("messages", "cancel", "m1").out == "Cancelled 1 deliveries.\n"
+    assert shell("messages", "cancel", "m1").out == "Cancelled 1 delivery.\n"
     assert json.loads(shell("messages", "show", "m1", "--json").out)["deliveries"][0]["status"] == "cancelled"
     assert shell("messages", "cancel", "m1").code == Exit.FOUND
     assert shell("messages", "cancel", "none").code == Exit.USAGE

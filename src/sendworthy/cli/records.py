@@ -96,7 +96,8 @@ def show_message(*, message_id: str, as_json: bool, config_path: Path | None) ->
 def cancel_message(*, message_id: str, config_path: Path | None) -> int:
     """Call off what of a message has not gone yet. What is on its way stays there."""
     cancelled = wait_for(_cancel(loaded_config(config_path).config, message_id))
-    click.echo(f"Cancelled {cancelled} deliveries." if cancelled else "Nothing of it was waiting.")
+    what = "1 delivery" if cancelled == 1 else f"{cancelled} deliveries"
+    click.echo(f"Cancelled {what}." if cancelled else "Nothing of it was waiting.")
     return Exit.DONE if cancelled else Exit.FOUND
 
 
