@@ -14,9 +14,10 @@ from sendworthy.mail.address import parse_address
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.mail.status import Status
 from sendworthy.pacing import governor
-from sendworthy.pacing.governor import Policy, Quota, State
+from sendworthy.pacing.governor import Policy, State
 from sendworthy.store import Lane, Store
 from sendworthy.store.values import Answered, Claim, Instead, NewMessage, PauseScope
+from tests.store.governed import change, relay_state
 
 Make = Callable[..., NewMessage]
 OpenAccount = Callable[..., Awaitable[State]]
@@ -30,27 +31,9 @@ class Clock(Protocol):
 
 @pytest.fixture
 async def by_relay(store: Store, lane: Lane, claim: Claim, clock: Clock) -> Claim:
-    quota = Quota(
-        max_24_hour_send=50,
-        max_send_rate=100,
-        sent_last_24_hours=0,
-        production=True,
-        sending_enabled=True,
-        read_at=clock().timestamp(),
-    )
-    await store.change_governor(RELAY, lambda _: State(quota=quota))
+    await store.change_governor(RELAY, lambda _: relay_state(clock()))
     instead = Instead(lane=lane, streams=frozenset({Stream.TRANSACTIONAL}))
     return replace(claim, lane=RELAY, owner="relay-1", instead=instead)
-
-
-async def change(store: Store, lane: Lane, **fields: Any) -> None:
-    def by(known: State | None) -> State:
-        assert known is not None
-        quota = {name: value for name, value in fields.items() if hasattr(known.quota, name)}
-        rest = {name: value for name, value in fields.items() if name not in quota}
-        return replace(known, quota=replace(known.quota, **quota), **rest)
-
-    await store.change_governor(lane, by)
 
 
 async def claimed(store: Store, claim: Claim) -> list[str]:

@@ -13,10 +13,11 @@ import pytest
 from sendworthy.audit.profile import Stream
 from sendworthy.gateway.metrics import waiting_lines
 from sendworthy.mail.status import Status
-from sendworthy.pacing.governor import Policy, Quota, Spread, State
+from sendworthy.pacing.governor import Policy, Spread, State
 from sendworthy.store import Lane, Store
 from sendworthy.store.standstill import OtherWay
 from sendworthy.store.values import Answered, Claim, NewMessage, PauseScope, StoredKey, Waiting
+from tests.store.governed import change, relay_state
 
 Make = Callable[..., NewMessage]
 OpenAccount = Callable[..., Awaitable[State]]
@@ -39,27 +40,9 @@ class Clock(Protocol):
 async def store(request: pytest.FixtureRequest, url: str, clock: Clock) -> AsyncIterator[Store]:
     ids = itertools.count(1)
     opened = await Store.open(url, now=clock, new_id=lambda: f"id{next(ids)}", other_way=request.param)
-    quota = Quota(
-        max_24_hour_send=50,
-        max_send_rate=100,
-        sent_last_24_hours=0,
-        production=True,
-        sending_enabled=True,
-        read_at=clock().timestamp(),
-    )
-    await opened.change_governor(RELAY.lane, lambda _: State(quota=quota))
+    await opened.change_governor(RELAY.lane, lambda _: relay_state(clock()))
     yield opened
     await opened.close()
-
-
-async def change(store: Store, lane: Lane, **fields: Any) -> None:
-    def by(known: State | None) -> State:
-        assert known is not None
-        quota = {name: value for name, value in fields.items() if hasattr(known.quota, name)}
-        rest = {name: value for name, value in fields.items() if name not in quota}
-        return replace(known, quota=replace(known.quota, **quota), **rest)
-
-    await store.change_governor(lane, by)
 
 
 async def put_off(store: Store, lane: Lane, claim: Claim, reason: str, *, due_at: datetime, code: str = "") -> None:
@@ -252,16 +235,9 @@ async def test_a_keys_daily_cap_and_the_spread_of_bulk_mail_hold_on_the_relay_to
 ) -> None:
     both = replace(RELAY, streams=frozenset(Stream))
     store = await Store.open(url, now=clock, new_id=lambda: "id", other_way=both)
-    quota = Quota(
-        max_24_hour_send=50,
-        max_send_rate=100,
-        sent_last_24_hours=0,
-        production=True,
-        sending_enabled=False,
-        read_at=clock().timestamp(),
-    )
-    await store.change_governor(lane, lambda _: State(quota=quota))
-    await store.change_governor(RELAY.lane, lambda _: State(quota=replace(quota, sending_enabled=True)))
+    for each in (lane, RELAY.lane):
+        await store.change_governor(each, lambda _: relay_state(clock()))
+    await change(store, lane, sending_enabled=False)
     await store.add_key(
         StoredKey(
             access_key_id="AKSWCAP",
