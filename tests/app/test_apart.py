@@ -93,8 +93,18 @@ async def test_a_signal_to_both_processes_is_no_failure_of_the_worker(tmp_path: 
         await asyncio.wait_for(a_worker(BEGIN + ending).run(asyncio.Event()), 20)
 
 
-async def test_a_worker_that_somebody_told_to_stop_ends_the_run_without_an_error() -> None:
-    await asyncio.wait_for(a_worker(BEGIN).run(asyncio.Event()), 20)
+async def test_a_worker_that_ends_untold_is_missed() -> None:
+    with pytest.raises(Unavailable, match="ended with code 0"):
+        await asyncio.wait_for(a_worker(BEGIN).run(asyncio.Event()), 20)
+
+
+async def test_a_worker_that_a_signal_to_both_reached_first_is_not_missed(tmp_path: Path) -> None:
+    begun, stop = tmp_path / "begun", asyncio.Event()
+    program = BEGIN + "pathlib.Path(sys.argv[1]).touch()"
+    running = asyncio.ensure_future(a_worker(program, begun).run(stop))
+    await seen(begun)
+    stop.set()
+    await asyncio.wait_for(running, 20)
 
 
 async def test_the_worker_heeds_its_parent_and_stops_when_it_is_gone() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +64,40 @@ def test_text_lines_hold_no_address_and_not_every_message(tmp_path: Path, capsys
 
 def test_another_installation_has_other_words() -> None:
     assert logs.address_word(b"a")("x@example.org") != logs.address_word(b"b")("x@example.org")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ann@bücher.example",
+        "jörg@example.org",
+        "用户@例え.example",
+        '"ann smith"@example.org',
+        '"ann\\"s"@example.org',
+        "ann@[192.0.2.7]",
+        "ann@[IPv6:2001:db8::1]",
+        "ann@localhost",
+        "a" * 300 + "@example.org",
+    ],
+)
+def test_no_kind_of_address_is_logged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], address: str, *, as_json: bool
+) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"secret")
+    logs.begin(Config(), as_json=as_json, key_file=key)
+    logging.getLogger("sendworthy.gateway.reception").warning("Mail to <%s>, for %s.", address, address)
+    text = capsys.readouterr().err
+    line = json.loads(text)["message"] if as_json else text
+    first, second = line.split("Mail to <")[1].rstrip("\n").split(">, for ")
+    assert second == f"{first}."
+    assert re.fullmatch("address-[0-9a-f]{12}", first)
+
+
+def test_a_long_line_without_an_address_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "key").write_bytes(b"secret")
+    logs.begin(Config(), as_json=False, key_file=tmp_path / "key")
+    long = "x" * 1_000_000 + " @"
+    logging.getLogger("sendworthy.gateway.reception").warning(long)
+    assert capsys.readouterr().err.endswith(f"{long}\n")

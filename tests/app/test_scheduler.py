@@ -169,3 +169,67 @@ async def test_the_programs_own_jobs_expire_settle_and_tidy(
     await clock.sleep(3 * 86_400)
     await scheduler.step()
     assert await store.message("m1") is None
+
+
+@pytest.mark.parametrize("step", [-25 * 3600, -3600, 3600, 25 * 3600])
+@pytest.mark.parametrize("starts_anew", [True, False])
+async def test_a_job_goes_on_when_the_clock_was_set_to_another_time(
+    stores: list[Store], clock: Clock, step: float, *, starts_anew: bool
+) -> None:
+    done: list[datetime] = []
+
+    async def work(_: Fence) -> None:
+        done.append(clock())
+
+    job = Job(name="account", every_seconds=60, work=work)
+    scheduler = a_scheduler(stores[0], clock, job)
+    await scheduler.step()
+    clock.at += timedelta(seconds=step)
+    if starts_anew:
+        scheduler = a_scheduler(stores[1], clock, job)
+    began = clock()
+    for _ in range(60):
+        await scheduler.step()
+        await clock.sleep(5)
+    after = done[1:]
+    assert 4 <= len(after) <= 6
+    assert (after[0] - began).total_seconds() <= 60
+    assert all((later - sooner).total_seconds() >= 50 for sooner, later in itertools.pairwise(after))
+
+
+async def test_who_died_at_work_before_the_clock_was_set_back_is_missed_in_time(
+    stores: list[Store], clock: Clock
+) -> None:
+    done: list[str] = []
+
+    async def dies(_: Fence) -> None:
+        raise KeyboardInterrupt
+
+    async def works(_: Fence) -> None:
+        done.append("second")
+
+    with pytest.raises(KeyboardInterrupt):
+        await a_scheduler(stores[0], clock, Job(name="x", every_seconds=60, work=dies)).step()
+    clock.at -= timedelta(hours=25)
+    second = a_scheduler(stores[1], clock, Job(name="x", every_seconds=60, work=works))
+    for _ in range(20):
+        await second.step()
+        await clock.sleep(15)
+    assert done
+
+
+async def test_a_host_whose_clock_is_some_seconds_ahead_does_no_job_twice(stores: list[Store], clock: Clock) -> None:
+    done: list[int] = []
+
+    async def work(fence: Fence) -> None:
+        done.append(fence.period)
+
+    job = Job(name="expire", every_seconds=10, work=work)
+    fast = Scheduler(stores[1], [job], owner="fast", now=lambda: clock() + timedelta(seconds=45), sleep=clock.sleep)
+    slow = a_scheduler(stores[0], clock, job)
+    for _ in range(60):
+        await fast.step()
+        await slow.step()
+        await clock.sleep(5)
+    assert len(done) == len(set(done))
+    assert 30 <= len(done) <= 31

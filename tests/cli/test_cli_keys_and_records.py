@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sendworthy.app import parts
 from sendworthy.audit.profile import Stream
 from sendworthy.cli.exits import Exit
@@ -88,6 +90,25 @@ def test_a_former_providers_list_is_imported_once(shell: Shell) -> None:
         ("a@example.org", "bounce", "imported from bounces.csv"),
         ("b@example.org", "complaint", "imported from bounces.csv"),
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_list_is_read_as_windows_wrote_it(shell: Shell, encoding: str) -> None:
+    text = "Email;Reason\r\nann@example.org;bounce\r\n"
+    mark = "\ufeff" if encoding.endswith("e") else ""
+    (shell.folder / "list.csv").write_bytes((mark + text).encode(encoding))
+    ended = shell("suppressions", "import", "list.csv")
+    assert (ended.code, ended.out) == (Exit.DONE, "1 of 1 addresses are newly suppressed.\n")
+
+
+def test_a_list_is_taken_whole_or_not_at_all_where_a_quote_is_not_closed(shell: Shell) -> None:
+    (shell.folder / "list.csv").write_text('email,note\na@example.org,x\nb@example.org,"y\nc@example.org,z\n')
+    ended = shell("suppressions", "import", "list.csv")
+    assert (ended.code, ended.complaints[0]) == (
+        Exit.USAGE,
+        "sendworthy: The quote that is opened in line 3 is never closed.",
+    )
+    assert json.loads(shell("suppressions", "list", "--json").out)["suppressions"] == []
 
 
 def test_a_list_that_is_not_there_or_not_a_list_is_one_clear_line(shell: Shell) -> None:

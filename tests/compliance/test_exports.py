@@ -67,3 +67,31 @@ def test_a_file_without_a_column_of_addresses_is_refused(text: str) -> None:
 def test_no_text_breaks_the_reader(text: str) -> None:
     with contextlib.suppress(InvalidMessage):
         read_export("email,type\n" + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nemail;reason\na@example.com;bounce\n",
+        "sep=,\r\nemail,reason\r\na@example.com,bounce\r\n",
+        '"email";"why, or when";reason\na@example.com;"x";bounce\n',
+        'email,note,reason\r\na@example.com,"two\r\nlines, a comma",bounce\r\n',
+        "email,reason\ra@example.com,bounce\r",
+    ],
+)
+def test_a_table_is_read_however_its_cells_and_lines_are_parted(text: str) -> None:
+    found = read_export(text)
+    assert [(one.address.key, one.reason) for one in found.entries] == [("a@example.com", BOUNCE)]
+    assert found.wrong == ()
+
+
+def test_a_wrong_line_is_named_by_where_it_begins_in_the_file() -> None:
+    found = read_export('email,note\na@example.com,"one\ntwo\nthree"\nnobody,x\n')
+    assert [number for number, _ in found.wrong] == [5]
+
+
+@pytest.mark.parametrize("rows", [1, 50_000])
+def test_a_quote_that_is_never_closed_swallows_nobody_silently(rows: int) -> None:
+    text = 'email,note\na@example.com,fine\nb@example.com,"never closed\n' + "c@example.com,x\n" * rows
+    with pytest.raises(InvalidMessage, match="line 3"):
+        read_export(text)

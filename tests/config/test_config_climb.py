@@ -55,3 +55,10 @@ def test_a_warm_up_needs_to_know_where_it_leads(tmp_path: Path) -> None:
     [found] = wrongs(tmp_path, "[ramp]\nstarted = 2026-12-01\n")
     assert found.startswith("2: The warm-up has no target.")
     assert "sendworthy ramp plan" in found
+
+
+def test_a_day_that_bulk_mail_alone_can_never_fill_is_told(tmp_path: Path) -> None:
+    [found] = wrongs(tmp_path, "[ramp]\nstarted = 2026-12-01\ntarget = 5000\nenough = 0.95\n")
+    assert "could never fill a day" in found
+    fits = "[policy]\ntransactional_reserve = 0.0\n[ramp]\nstarted = 2026-12-01\ntarget = 5000\nenough = 1.0\n"
+    assert read(tmp_path, fits).ramp.enough == 1.0

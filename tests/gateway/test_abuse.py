@@ -212,3 +212,15 @@ async def test_a_slowed_key_has_its_share_of_the_rate_and_no_more(
     await store.doors.slow_key(key.access_key_id, None)
     clock.advance(10)
     assert len((await store.claim(asked)).outgoing) > 30
+
+
+@pytest.mark.parametrize("hours", [-25, -1])
+def test_a_cap_that_was_reached_before_the_clock_was_set_back_lasts_no_day(hours: int) -> None:
+    abuse = Abuse(Caps(address_per_hour=3, same_per_hour=0))
+    for number in range(3):
+        send(abuse, message(subject=str(number)))
+    later = AT + timedelta(hours=hours)
+    for number in range(3):
+        send(abuse, message(subject=str(number)), at=later)
+    with pytest.raises(SendRefused):
+        send(abuse, message(), at=later)

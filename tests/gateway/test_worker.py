@@ -16,7 +16,7 @@ from sendworthy.gateway.worker import Limits, Worker
 from sendworthy.mail.status import Status
 from sendworthy.pacing.governor import Policy, Quota, State
 from sendworthy.store import Lane, Store
-from sendworthy.store.values import Claim, NewDelivery, NewMessage
+from sendworthy.store.values import Claim, NewDelivery, NewMessage, PauseScope
 
 SENT = AnswerKind.SENT
 OpenAccount = Callable[..., Awaitable[State]]
@@ -325,3 +325,24 @@ async def _open(store: Store, lane: Lane, clock: Clock) -> None:
         read_at=clock().timestamp(),
     )
     await store.change_governor(lane, lambda _: State(quota=quota))
+
+
+@pytest.mark.parametrize("step", [-25 * 3600, -3600])
+async def test_a_running_worker_takes_up_what_a_clock_set_back_left_in_the_future(
+    store: Store, ses: Ses, lane: Lane, clock: Clock, open_account: OpenAccount, step: float
+) -> None:
+    await open_account()
+    stop = asyncio.Event()
+    worker = a_worker(store, ses, lane, clock)
+    running = asyncio.create_task(worker.run(stop))
+    await accept(store, "first@example.org")
+    await asyncio.wait_for(ses.until(lambda: len(ses.taken) == 1), 20)
+    await store.pause(PauseScope.ACCOUNT, reason="until the clock is set back")
+    await accept(store, "later@example.org")
+    clock.advance(step)
+    stepped = clock()
+    await store.resume(PauseScope.ACCOUNT)
+    await asyncio.wait_for(ses.until(lambda: len(ses.taken) == 2), 20)
+    assert (ses.taken[1][0] - stepped).total_seconds() < 600
+    stop.set()
+    await asyncio.wait_for(running, 20)

@@ -252,3 +252,15 @@ def test_who_waited_for_the_lock_with_an_older_clock_takes_nothing_from_the_rate
         arrival = paced.arrival
         grants.append((now, paced.granted))
     assert most_in_a_window(sorted(grants), 1.0) <= rate + burst + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("limit", "reserve", "bulk"), [(1, 0.1, 1), (9, 0.1, 9), (10, 0.1, 9), (200, 0.05, 190), (1, 1, 0)]
+)
+def test_the_reserve_is_of_whole_recipients_so_that_the_smallest_day_starves_nobody(
+    limit: int, reserve: float, bulk: int
+) -> None:
+    state = a_state(max_send_rate=1_000.0)
+    policy = Policy(reserve=reserve, ramp_24_hour=limit, burst_seconds=1_000)
+    assert take(state, 900, START, day=Day(), policy=policy).granted == bulk
+    assert take(state, 900, START, day=Day(), policy=policy, urgent=True).granted == limit

@@ -274,3 +274,12 @@ async def test_mail_by_the_relay_is_seen_for_ten_minutes(
     assert (await store.alerts.sight(LANE)).relayed == {"smtp.example.net": 1}
     clock.advance(11 * 60)
     assert (await store.alerts.sight(LANE)).relayed == {}
+
+
+async def test_what_was_to_be_told_when_the_clock_was_set_back_is_told_in_time(store: Store, clock: Clock) -> None:
+    await store.alerts.see([an_alert()])
+    await tellings(store, "a")
+    clock.advance(-25 * 3600)
+    assert await claimed(store) == []
+    await store.recover()
+    assert await claimed(store) != []

@@ -378,3 +378,23 @@ async def the_end(copies: Sequence[tuple[Event, bool]]) -> object:
         found = (await status(store), events, forwards, suppressed)
         await store.close()
         return found
+
+
+@pytest.mark.parametrize("before", [0, 48 * 3600])
+async def test_what_waited_to_go_on_when_the_clock_was_set_back_goes_on_in_time(
+    listener: Store,
+    claim: Claim,
+    clock: Clock,
+    make_message: Callable[..., NewMessage],
+    open_account: Callable[..., Awaitable[State]],
+    before: float,
+) -> None:
+    await open_account()
+    await sent(listener, claim, make_message())
+    await listener.record_events([a_bounce()], source="test")
+    clock.advance(before)
+    [one] = await listener.hearing.claim_forwards(limit=10, lease_seconds=60)
+    await listener.hearing.forward_later(one, due_at=clock() + timedelta(seconds=5), error="HTTP 500")
+    clock.advance(-25 * 3600)
+    await listener.recover()
+    assert len(await listener.hearing.claim_forwards(limit=10, lease_seconds=60)) == 1

@@ -53,7 +53,7 @@ HOT: list[tuple[Statement, tuple[Any, ...], str]] = [
     (IN_DOUBT, (1, "transactional", 100), "ix_deliveries_uncertain"),
     (WAITING_OF, ("m",), "ix_deliveries_message_id"),
     (HEARD, (7_990, 7_990, "x"), "ix_events_received_at"),
-    (COUNTED, (["x1", "x2"], 1), "tallies"),
+    (COUNTED, (["x1", "x2"], 1, 61), "tallies"),
     (FORGET, (2, 100), "ix_tallies_minute"),
     (AHEAD, (20, 20, 100, 1_000), "ix_deliveries_queue"),
 ]

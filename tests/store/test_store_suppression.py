@@ -134,3 +134,21 @@ async def test_quotes_around_a_local_part_are_no_way_past_a_suppression(
     )
     assert (await store.accept(make_message("b@example.org", mail_from='"news"@example.com'))).suppressed == 1
     assert (await store.accept(make_message("b@example.org"))).suppressed == 0
+
+
+async def test_many_are_suppressed_at_once_and_only_news_count(store: Store) -> None:
+    people = [parse_address(f"p{number}@example.org") for number in range(1_200)]
+    await store.add_suppression(people[0], Why.BOUNCE, source="before")
+    await store.add_suppression(people[1], Why.BOUNCE, source="before")
+    await store.suppression.remove(people[1].key, why="wrote to us")
+    added = [(one, Why.BOUNCE) for one in people] + [(people[0], Why.COMPLAINT), (people[0], Why.BOUNCE)]
+    assert await store.suppression.add(added, source="list") == 1_200
+    assert await store.suppression.add(added, source="list") == 0
+    assert [(one.reason, one.source) for one in await store.suppression.of(people[0].key)] == [
+        (Why.BOUNCE, "before"),
+        (Why.COMPLAINT, "list"),
+    ]
+    assert [one.source for one in await store.suppression.of(people[1].key)] == ["list"]
+    assert await store.suppression.add([(people[2], Why.UNSUBSCRIBE)], source="l", stream=Stream.MARKETING) == 1
+    assert await store.suppression.add([], source="l") == 0
+    assert {one.scope for one in await store.suppression.of(people[2].key)} == {"account", "marketing"}

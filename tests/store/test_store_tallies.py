@@ -192,3 +192,12 @@ async def test_the_store_keeps_none_beyond_and_counts_all_or_nothing_of_a_messag
     assert (await store.accept(make_message(capped=(one, two)))).beyond == "one"
     assert (await store.accept(make_message(capped=(two,)))).beyond == "two"
     assert not (await store.accept(make_message())).beyond
+
+
+async def test_what_counted_before_the_clock_was_set_back_refuses_nobody_for_a_day(
+    stores: list[Store], clock: Clock
+) -> None:
+    both = desks(stores, clock, address_per_hour=4)
+    assert sum([await taken(both[number % 2], simple()) for number in range(9)]) == 4
+    clock.advance(-25 * 3600)
+    assert sum([await taken(both[number % 2], simple()) for number in range(9)]) == 4

@@ -17,8 +17,10 @@ from sendworthy.errors import ConfigError, Unavailable
 
 _PIECE = 4096
 _WOKEN = b"w"
-_TOLD_AS_WELL = frozenset({-signal.SIGINT, -signal.SIGTERM, 130})
-"""How the worker ends when the signal that stops both processes reaches it before it is ready for one."""
+_TOLD_AS_WELL = frozenset({0, -signal.SIGINT, -signal.SIGTERM, 130})
+"""How the worker ends when it is told to; otherwise than with 0 where the signal comes before it is ready for one."""
+
+_BOTH_SECONDS = 1.0
 
 
 class WorkerApart:
@@ -50,7 +52,7 @@ class WorkerApart:
     async def run(self, stop: asyncio.Event) -> None:
         """Run the worker's process until `stop`, then until what it has on the wire is answered.
 
-        Raises Unavailable when it ends in failure.
+        Raises Unavailable when it ends in failure, or untold: whoever watches the program must start it again.
         """
         self._way, theirs = socket.socketpair()
         self._way.setblocking(False)
@@ -59,16 +61,18 @@ class WorkerApart:
                 *self._command, str(theirs.fileno()), pass_fds=(theirs.fileno(),)
             )
             theirs.close()
-            ends = (asyncio.ensure_future(process.wait()), asyncio.ensure_future(stop.wait()))
+            ended, stopping = asyncio.ensure_future(process.wait()), asyncio.ensure_future(stop.wait())
             try:
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
+                if not stopping.done():  # or a signal to both has come, and has reached the other one first
+                    await asyncio.wait((stopping,), timeout=_BOTH_SECONDS)
             finally:
-                ends[1].cancel()
+                stopping.cancel()
                 self._way.close()
-                await process.wait()
-        if process.returncode and not (stop.is_set() and process.returncode in _TOLD_AS_WELL):
+                code = await process.wait()
+        if not stop.is_set() or code not in _TOLD_AS_WELL:
             raise Unavailable(
-                f"The worker's process {_ending(process.returncode)}.",
+                f"The worker's process {_ending(code)}.",
                 "Its own words stand above, if it had any. What was accepted is kept and goes out at the next start.",
             )
 

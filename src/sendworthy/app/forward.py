@@ -62,6 +62,10 @@ class Target:
     failures: int = 0
     down_until: datetime | None = None
 
+    def down(self, now: datetime) -> bool:
+        """Say whether it is left alone; a clock that was set back makes that no longer than it may be."""
+        return self.down_until is not None and now < self.down_until <= now + _LONGEST_PAUSE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
@@ -125,7 +129,7 @@ class Forwarder:
         """Give None when the target has taken it, else why it has not."""
         if target is None:
             return "There is no such [[forward]] any more."
-        if target.down_until is not None and self.now() < target.down_until:
+        if target.down(self.now()):
             return self.problems.get(one.target, "The target does not answer.")
         body = onward(
             one.raw,
@@ -146,7 +150,7 @@ class Forwarder:
         return None
 
     def _failed(self, target: Target, name: str, error: ProviderError) -> None:
-        if target.down_until is None or self.now() >= target.down_until:
+        if not target.down(self.now()):
             target.failures += 1
             pause = min(_FIRST_PAUSE * 2 ** min(target.failures - 1, 20), _LONGEST_PAUSE)
             target.down_until = self.now() + pause

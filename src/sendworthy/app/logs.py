@@ -19,7 +19,13 @@ import msgspec
 
 from sendworthy.config import Config
 
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_LOCAL = r'[^\s"(),:;<>@\[\\\]]'
+_LABEL = r"(?:[\w-]|[^\x00-\x7f])+"
+_ADDRESS = re.compile(
+    rf'(?:"(?:[^"\\\r\n]|\\.){{1,200}}"|(?<!{_LOCAL}){_LOCAL}++)@(?:{_LABEL}(?:\.{_LABEL})*|\[[^\]\s]{{1,80}}\])'
+)
+"""Also quoted, international (RFC 6531) and at a host without a dot or a number. A run of letters is looked at once."""
+
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName"}
 
 
@@ -73,7 +79,15 @@ class JsonLines(logging.Formatter):
         shown |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info and record.exc_info[1] is not None:
             shown["error"] = "".join(traceback.format_exception(record.exc_info[1]))
-        return self._hide(msgspec.json.encode(shown, enc_hook=str).decode())
+        return msgspec.json.encode(self._without(msgspec.to_builtins(shown, enc_hook=str))).decode()
+
+    def _without(self, value: Any) -> Any:
+        """Strike out before it is JSON: within JSON the quotes of a quoted address are written otherwise."""
+        if isinstance(value, str):
+            return self._hide(value)
+        if isinstance(value, dict):
+            return {name: self._without(one) for name, one in value.items()}
+        return [self._without(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def begin(config: Config, *, as_json: bool, key_file: Path) -> None:

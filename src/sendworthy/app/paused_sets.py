@@ -46,7 +46,8 @@ class PausedSets:
         waiting = await self.store.standstill.waiting(self.lane, policy=Policy(), most=1)
         names = {one.configuration_set for one in waiting if one.way and one.configuration_set}
         for name in sorted(names):
-            if self.now() < self._open_until.get(name, self.now()):
+            now = self.now()
+            if now < self._open_until.get(name, now) <= now + _OPEN_FOR:
                 continue
             if await self._is_paused(name):
                 until = self.now() + _PAUSED_FOR

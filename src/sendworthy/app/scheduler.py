@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from sendworthy.app.alert_watch import job_failing
 from sendworthy.app.parts import rest
@@ -24,6 +25,9 @@ from sendworthy.store.values import Fence
 _LOG = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 15.0
+_SKEW_SECONDS = 60.0
+"""Another host's clock may be ahead by so much; what was done later than that was done before a step back."""
+
 _FAILURES = 3
 """So many in a row are an alert."""
 
@@ -76,13 +80,17 @@ class Scheduler:
 
     async def _try(self, job: Job) -> bool:
         at = self._now()
-        if at < self._next.get(job.name, at):
-            return False
+        if at < self._next.get(job.name, at) <= at + timedelta(seconds=max(job.every_seconds, _RETRY_SECONDS)):
+            return False  # a turn that is further off was set before the clock was set back
         period = int(at.timestamp() // job.every_seconds)
         retry = at + timedelta(seconds=min(job.every_seconds, _RETRY_SECONDS))
         try:
             fence = await self._store.periodic.begin_job(
-                job.name, period, owner=self._owner, lease_seconds=job.lease_seconds
+                job.name,
+                period,
+                owner=self._owner,
+                lease_seconds=job.lease_seconds,
+                ahead=ceil(_SKEW_SECONDS / job.every_seconds),
             )
             if fence is None:  # done, or somebody is at it: look again, since that one may die
                 self._next[job.name] = retry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -61,13 +62,19 @@ def write(text: str, output: Path | None) -> None:
 
 
 def read(path: Path | None) -> str:
-    """Read a file, or standard input when there is none or it is `-`."""
+    """Read a text file, or standard input when there is none or it is `-`: UTF-8, or UTF-16 as Windows writes it."""
     if path is None or str(path) == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace")
+        return _text(sys.stdin.buffer.read())
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return _text(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Give the path of a text file.") from error
+
+
+def _text(octets: bytes) -> str:
+    if octets.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return octets.decode("utf-16", "replace")
+    return octets.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def _cell(value: object) -> str:

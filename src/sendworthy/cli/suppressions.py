@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +29,8 @@ from sendworthy.mail.address import parse_address
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.store.suppression import Removal
 from sendworthy.store.values import Suppression
+
+_AT_ONCE = 2_000
 
 _limit = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 _regions = click.option("--region", "regions", multiple=True, metavar="REGION", help="Only this Region; repeatable.")
@@ -86,6 +89,7 @@ def import_suppressions(
     """Suppress what a former provider's export (CSV) names: its bounces, complaints and unsubscribes.
 
     Do it before the first send. A line without a usable address is told and skipped; exits 1 when there was one.
+    If it is stopped in the middle, run it again: what is suppressed by then stays so.
 
     \b
     sendworthy suppressions import bounces.csv
@@ -242,13 +246,17 @@ def _worst(synced: Sequence[Synced]) -> str:
 
 
 async def _import(config: Config, entries: Sequence[Entry], source: str, stream: Stream | None) -> int:
+    """Suppress them, a few thousand to a transaction, so that a program that is running gets its turns between."""
+    news, tell = 0, len(entries) > _AT_ONCE and sys.stderr.isatty()
     async with parts.opened_store(config) as store:
-        return sum(
-            [
-                await store.add_suppression(one.address, one.reason, source=f"imported from {source}", stream=stream)
-                for one in entries
-            ]
-        )
+        for start in range(0, len(entries), _AT_ONCE):
+            some = [(one.address, one.reason) for one in entries[start : start + _AT_ONCE]]
+            news += await store.suppression.add(some, source=f"imported from {source}", stream=stream)
+            if tell:
+                click.echo(f"\r{min(start + _AT_ONCE, len(entries)):,} of {len(entries):,}", err=True, nl=False)
+    if tell:
+        click.echo(err=True)
+    return news
 
 
 async def _suppressions(config: Config, limit: int) -> tuple[Suppression, ...]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from sendworthy.errors import InvalidMessage
 from sendworthy.mail.address import Address, parse_address
@@ -31,6 +33,9 @@ _REASONS = (
     ("manual", SuppressionReason.MANUAL),
 )
 """Words of SendGrid, Mailgun, Mailchimp, Postmark, SparkPost and SES's own export, in lower case."""
+
+_END = "\x1eend of the file\x1e"
+"""Put behind the last line. No export has it."""
 
 _SOFT = ("soft", "transient", "temporary", "deferred", "block")
 """A bounce that says nothing against the mailbox."""
@@ -64,30 +69,56 @@ def read_export(text: str, *, column: str | None = None, reason: SuppressionReas
     told to hold addresses, or the file is no CSV.
     """
     text = text.removeprefix("\ufeff")
-    first = text.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        lines = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    except csv.Error:
-        raise InvalidMessage("The file is no CSV.", "Export it as CSV with a header line.") from None
-    start = next((number for number, cells in enumerate(lines) if any(map(str.strip, cells))), len(lines))
-    if start == len(lines):
+    lines = _lines(text)
+    first, header_cells = next(((number, cells) for number, cells in lines if any(map(str.strip, cells))), (0, []))
+    if not header_cells:
         return Export(entries=(), wrong=())
-    header = [cell.strip().lower() for cell in lines[start]]
-    at, begins = _address_column(header, column), start + 1
+    header = [cell.strip().lower() for cell in header_cells]
+    at = _address_column(header, column)
+    rest: Iterable[tuple[int, list[str]]] = lines
     if at is None:
         if len(header) != 1 or column is not None or "@" not in header[0]:
             fix = f"Name it with --column; there are: {', '.join(filter(None, header))[:200]}."
             raise InvalidMessage("No column is known to hold the addresses.", fix)
-        at, begins = 0, start  # a bare list of addresses
+        at, rest = 0, chain([(first, header_cells)], lines)  # a bare list of addresses
     reasons = [place for place, name in enumerate(header) if name in _REASON_COLUMNS and place != at]
     found: dict[tuple[str, SuppressionReason], Entry] = {}
     wrong: list[tuple[int, str]] = []
     counted = {"simulator": 0, "soft": 0}
-    for number, cells in enumerate(lines[begins:], begins + 1):
+    for number, cells in rest:
         if any(map(str.strip, cells)):
             _read_line(number, cells, at, reasons, reason, found, wrong, counted)
     return Export(entries=tuple(found.values()), wrong=tuple(wrong), **counted)
+
+
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Give each row's cells with the number of the line that it begins on. Raises InvalidMessage.
+
+    A quote that is opened and never closed would make one cell of all that follows, and nobody would miss it: the last
+    line must come out as it went in.
+    """
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    named = re.fullmatch(r"sep=(.)\r?", first)  # in this way Excel says what parts the cells
+    delimiter = named[1] if named else max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
+    reader = csv.reader(chain(io.StringIO(text, newline=""), ("\n", _END)), delimiter=delimiter)
+    begins = 1
+    try:
+        for cells in reader:
+            if cells and cells[-1].endswith(_END):
+                if cells == [_END]:
+                    return
+                break
+            if not (named and "".join(cells) == "sep="):
+                yield begins, cells
+            begins = reader.line_num + 1
+    except csv.Error:
+        raise InvalidMessage(
+            f"The file is no CSV from line {begins} on.", "Export it as CSV with a header line; mend its quotes."
+        ) from None
+    raise InvalidMessage(
+        f"The quote that is opened in line {begins} is never closed.",
+        "Nothing was taken. Mend the line, or its quotes.",
+    )
 
 
 def _address_column(header: list[str], column: str | None) -> int | None:

@@ -58,6 +58,12 @@ def between(config: Config) -> list[tuple[tuple[str, ...], Wrong]]:
     if ramp.target and ramp.first_day > ramp.target:
         wrong = "The first day is larger than the target.", "Start low: write a smaller first_day."
         found.append((("ramp.first_day", "ramp.target"), wrong))
+    if ramp.target and ramp.enough > 1 - config.policy.transactional_reserve:
+        wrong = (
+            "Bulk mail alone could never fill a day of the warm-up: a part of it is kept for transactional mail.",
+            "Write a smaller ramp.enough, or a smaller policy.transactional_reserve.",
+        )
+        found.append((("ramp.enough", "policy.transactional_reserve"), wrong))
     if ramp.from_hour >= ramp.to_hour:
         wrong = "Bulk mail would have no hour to go.", "Write an earlier from_hour or a later to_hour."
         found.append((("ramp.to_hour", "ramp.from_hour"), wrong))

@@ -24,6 +24,9 @@ from sendworthy.mail.address import SIMULATOR_DOMAIN
 from sendworthy.store.values import Capped, NewMessage
 
 WINDOW_SECONDS = 3_600.0
+_SKEW_SECONDS = 60.0
+"""What was counted later than so far ahead was counted before the clock was set back, and would count for a day."""
+
 _MOST_COUNTED = 200_000
 """Addresses, visitors and mails that are counted at once; the longest unused are forgotten first."""
 
@@ -139,7 +142,7 @@ class Abuse:
 
     def _recent(self, name: bytes, now: float) -> deque[tuple[float, str]]:
         times = self._seen.setdefault(name, deque())
-        while times and times[0][0] <= now - WINDOW_SECONDS:
+        while times and not now - WINDOW_SECONDS < times[0][0] <= now + _SKEW_SECONDS:
             times.popleft()
         return times
 

@@ -173,9 +173,10 @@ class Worker:
     async def _try_claim(self, room: int) -> Batch:
         """Claim, and now and then look for lost leases. Fails closed: while the store cannot be asked, nothing goes."""
         try:
-            if self._now() >= self._recover_at:
+            now, every = self._now(), timedelta(seconds=self._limits.lease_seconds / 4)
+            if not now < self._recover_at <= now + every:  # also when the clock was set back since
                 await self._store.recover()
-                self._recover_at = self._now() + timedelta(seconds=self._limits.lease_seconds / 4)
+                self._recover_at = self._now() + every
             return await self._claim(room)
         except StoreUnavailable:
             return Batch(wait_seconds=self._poll_seconds, reason="store_unavailable")

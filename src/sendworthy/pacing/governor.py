@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import ceil, inf
+from math import ceil, floor, inf
 
-from sendworthy.pacing.gcra import pace
+from sendworthy.pacing.gcra import STALE_SECONDS, pace
 
 UNLIMITED = -1.0
 """Max24HourSend of an account without a daily quota (GetAccount)."""
@@ -156,6 +156,7 @@ def take(state: State, wanted: int, now: float, *, day: Day, policy: Policy, urg
     quota = state.quota
     if wanted <= 0:
         return Taken(state=state, granted=0, wait_seconds=0.0, reason=Reason.NONE)
+    state = _bounded(state, now, policy)
     if not quota.sending_enabled or quota.enforcement == "SHUTDOWN":
         return Taken(state=state, granted=0, wait_seconds=policy.breaker_seconds, reason=Reason.PAUSED)
     if state.breaker:
@@ -190,6 +191,16 @@ def take(state: State, wanted: int, now: float, *, day: Day, policy: Policy, urg
     return Taken(state=state, granted=paced.granted, wait_seconds=wait, reason=Reason.RATE)
 
 
+def _bounded(state: State, now: float, policy: Policy) -> State:
+    """Shorten what waits for longer than it ever should: the clock was set back since. It costs one wait, not a day."""
+    late = now + STALE_SECONDS
+    if state.breaker_until > late + policy.breaker_seconds:
+        state = replace(state, breaker_until=now + policy.breaker_seconds)
+    if state.day_blocked_until > late + policy.day_retry_seconds:
+        state = replace(state, day_blocked_until=now + policy.day_retry_seconds)
+    return replace(state, narrowed_at=now) if state.narrowed_at > late else state
+
+
 def day_left(state: State, now: float, *, day: Day, policy: Policy, urgent: bool) -> float:
     """Say how many recipients the rolling day still holds (infinity without a daily quota)."""
     if now < state.day_blocked_until:
@@ -201,7 +212,8 @@ def day_left(state: State, now: float, *, day: Day, policy: Policy, urgent: bool
         return inf
     # Other applications on the account count too: AWS's own figure, and ours since it was asked for.
     told = state.quota.sent_last_24_hours + (state.granted - state.granted_at_reading)
-    reserve = 0.0 if urgent else limit * policy.reserve
+    # In whole recipients, rounded down: of a day that holds one, other mail could otherwise never go.
+    reserve = 0 if urgent else floor(limit * policy.reserve + 1e-9)
     return limit - reserve - max(told, day.sent)
 
 

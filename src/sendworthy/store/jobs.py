@@ -6,7 +6,9 @@ than its lease finds, when it goes on, that its number is no longer the newest, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sendworthy.errors import SendworthyError
 from sendworthy.store.columns import micros
@@ -21,20 +23,37 @@ _TAKE = statement("UPDATE jobs SET owner = ?, lease_until = ?, fence = fence + 1
 _DONE = statement("UPDATE jobs SET period = ?, owner = '', lease_until = 0 WHERE name = ?")
 
 
+_SKEW = timedelta(minutes=1)
+"""The clocks of two hosts are no further apart."""
+
+
 class Superseded(SendworthyError):
     """Another process has taken over the periodic job in the meantime; nothing was changed."""
 
 
-def begin(own: Own, name: str, period: int, owner: str, now: datetime, lease_seconds: float) -> Fence | None:
-    """Take the job for a period; None when the period is done or another is at it."""
+def begin(
+    own: Own, name: str, period: int, owner: str, now: datetime, lease_seconds: float, *, ahead: int
+) -> Fence | None:
+    """Take the job for a period; None when the period is done or another is at it.
+
+    A period that was done more than `ahead` periods from now was done before the clock was set back, and so was a lease
+    given that ends later than one given now can: it would leave the job undone until the clock has come by again.
+    """
+    at = micros(now)
+    longest = micros(now + _SKEW + timedelta(seconds=lease_seconds))
+
+    def done(row: Sequence[Any]) -> bool:
+        return period <= int(row[0]) <= period + ahead
+
     if (row := own.one(_LOOK, name)) is None:
         own.run(_MAKE, name)
-    elif row[0] >= period:
+    elif done(row):
         return None
     row = own.one(_LOCK, name)
-    at = micros(now)
-    if row is None or row[0] >= period or row[2] > at:
+    if row is None or done(row) or at < row[2] <= longest:
         return None
+    if row[0] > period:
+        own.run(_DONE, period - 1, name)
     own.run(_TAKE, owner, micros(now + timedelta(seconds=lease_seconds)), name)
     return Fence(name=name, period=period, number=row[3] + 1)
 

@@ -38,6 +38,11 @@ _BRING_FORWARD = statement("""
 UPDATE deliveries SET due_at = ?
 WHERE due_at > ? AND changed_at > ? AND (status = 'deferred' OR due_at = accepted_at)""")
 
+_TELL_NOW = (
+    statement("UPDATE forwards SET due_at = ? WHERE due_at > ? AND (created_at > ? OR due_at > ?)"),
+    statement("UPDATE notices SET due_at = ? WHERE due_at > ? AND (created_at > ? OR due_at > ?)"),
+)
+
 _LEASE = statement("""
 UPDATE deliveries SET status = 'sending', reason = '', due_at = NULL, lease_owner = ?, lease_until = ?,
                       tries = tries + 1, changed_at = ?
@@ -77,6 +82,9 @@ BY_RELAY = " by relay"
 
 _LONGEST_LEASE = timedelta(hours=1)
 """A lease that ends later was given before the clock was set back, and says nothing any more."""
+
+_LONGEST_UNTOLD = timedelta(hours=1, minutes=5)
+"""No event and no alert waits longer before it is told again."""
 
 _STEP_BACK = timedelta(minutes=1)
 """So far ahead no clock of ours runs (the database's rules): what lies beyond was written before a step back."""
@@ -127,6 +135,7 @@ def claim(
     if state is None:
         return Batch(wait_seconds=_UNKNOWN_QUOTA_SECONDS, reason=Reason.UNKNOWN_QUOTA)
     limits = shares.load(own, {one.access_key_id for one in due}, state, this.now, asked.policy)
+    limits.bound(own)
     rows, taken = _take(this, state, due, limits)
     if fronts is not None:
         for (rank, queue), count in Counter((row[8], row[13]) for row in rows).items():
@@ -345,14 +354,19 @@ def recover(own: Own, before: datetime, now: datetime) -> int:
 
 
 def _after_a_step_back(own: Own, now: datetime) -> None:
-    """Where mail was accepted in what is now the future, the clock was set back: what was due then is due now.
+    """Where mail was accepted or claimed in what is now the future, the clock was set back: what was due is due now.
 
-    Otherwise mail would wait until the clock is back where it was. Scheduled mail keeps its time.
+    Otherwise mail would wait until the clock is back where it was. Scheduled mail keeps its time. What counts for a
+    day, and what is paused for a minute, counts and is paused from now.
     """
+    at, ahead = micros(now), micros(now + _STEP_BACK)
     latest = own.one(_LATEST)
-    ahead = micros(now + _STEP_BACK)
-    if latest is not None and latest[0] is not None and latest[0] > ahead:
-        own.run(_BRING_FORWARD, micros(now), ahead, ahead)
+    accepted = latest is not None and latest[0] is not None and latest[0] > ahead
+    if permits.after_a_step_back(own, at, ahead) or accepted:
+        own.run(_BRING_FORWARD, at, ahead, ahead)
+    shares.after_a_step_back(own, at, ahead)
+    for each in _TELL_NOW:
+        own.run(each, at, ahead, ahead, micros(now + _LONGEST_UNTOLD))
 
 
 def release(own: Own, reason: str, now: datetime) -> int:

@@ -23,11 +23,16 @@ class Periodic:
         self._now = now
         self._listening = listening
 
-    async def begin_job(self, name: str, period: int, *, owner: str, lease_seconds: float) -> Fence | None:
-        """Take a periodic job for a period; None when it is done, or another process is at it."""
+    async def begin_job(
+        self, name: str, period: int, *, owner: str, lease_seconds: float, ahead: int = 1
+    ) -> Fence | None:
+        """Take a periodic job for a period; None when it is done, or another process is at it.
+
+        `ahead` is by how many periods the clock of another process may be ahead of this one's.
+        """
         now = self._now()
         return await self._engine.write(
-            "job", lambda connection: jobs.begin(own(connection), name, period, owner, now, lease_seconds)
+            "job", lambda connection: jobs.begin(own(connection), name, period, owner, now, lease_seconds, ahead=ahead)
         )
 
     async def finish_job(self, fence: Fence) -> None:

@@ -42,6 +42,14 @@ _GIVE_BACK = statement(
 )
 _FORGET = statement("DELETE FROM minutes WHERE account = ? AND region = ? AND minute < ?")
 
+_AHEAD = statement("""
+SELECT account, region, max(minute) FROM minutes WHERE minute > ? GROUP BY account, region ORDER BY account, region""")
+_BRING_BACK = statement("""
+INSERT INTO minutes (account, region, minute, sent)
+SELECT account, region, minute - ?, sent FROM minutes WHERE minute > ? AND account = ? AND region = ?
+ON CONFLICT (account, region, minute) DO UPDATE SET sent = minutes.sent + excluded.sent""")
+_DROP_AHEAD = statement("DELETE FROM minutes WHERE minute > ? AND account = ? AND region = ?")
+
 IN_FLIGHT = statement("SELECT count(*) FROM deliveries WHERE lease_until IS NOT NULL")
 
 _BUDGET = statement("SELECT arrival FROM budgets WHERE service = ? AND region = ? {locked}")
@@ -149,6 +157,21 @@ def give_back(own: Own, lane: Lane, granted_at: float) -> None:
     """Give back to the day a permit that SES certainly did not count. The rate's share is gone."""
     minute = int(granted_at // governor.MINUTE_SECONDS)
     own.run(_GIVE_BACK, lane.account, lane.region, minute)
+
+
+def after_a_step_back(own: Own, at: int, ahead: int) -> bool:
+    """Bring back to now, `at`, the minutes beyond `ahead` (stored microseconds); say whether there were any.
+
+    They were counted before the clock was set back: the last of them is over now, and the others as long before it as
+    they were. Left where they are they would count until a day after the clock has come by them again.
+    """
+    minute, beyond = (one // (governor.MINUTE_SECONDS * 1_000_000) for one in (at, ahead))
+    lanes = own.all(_AHEAD, beyond)
+    for account, region, latest in lanes:
+        lock(own, Lane(account=account, region=region))
+        own.run(_BRING_BACK, latest - minute, beyond, account, region)
+        own.run(_DROP_AHEAD, beyond, account, region)
+    return bool(lanes)
 
 
 def control_turn(own: Own, service: str, region: str, now: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sendworthy.pacing.governor import MINUTE_SECONDS, Policy, State, day_start, rate_now
@@ -29,10 +29,18 @@ _ADD = statement("""
 INSERT INTO key_minutes (access_key_id, minute, sent) VALUES (?, ?, ?)
 ON CONFLICT (access_key_id, minute) DO UPDATE SET sent = key_minutes.sent + excluded.sent""")
 _FORGET = statement("DELETE FROM key_minutes WHERE access_key_id = ? AND minute < ?")
+_LATEST = statement("SELECT max(minute) FROM key_minutes WHERE minute > ?")
+_BRING_BACK = statement("""
+INSERT INTO key_minutes (access_key_id, minute, sent)
+SELECT access_key_id, minute - ?, sent FROM key_minutes WHERE minute > ?
+ON CONFLICT (access_key_id, minute) DO UPDATE SET sent = key_minutes.sent + excluded.sent""")
+_DROP_AHEAD = statement("DELETE FROM key_minutes WHERE minute > ?")
 _PAUSES = statement("SELECT scope, name, reason, at, until FROM pauses WHERE until IS NULL OR until > ?")
 _PAUSE = statement("""
 INSERT INTO pauses (scope, name, reason, at, until) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (scope, name) DO UPDATE SET reason = excluded.reason, at = excluded.at, until = excluded.until""")
+_PAUSE_FROM_NOW = statement("""
+UPDATE pauses SET until = until - (at - ?), at = ? WHERE at > ? AND until IS NOT NULL""")
 _RESUME = statement("DELETE FROM pauses WHERE scope = ? AND name = ?")
 
 
@@ -51,6 +59,17 @@ class Shares:
         if known is None:
             return Allowed(granted=wanted, arrival=0.0)
         return allow(*known, wanted, self.now, rate=self.rate, burst_seconds=self.burst_seconds)
+
+    def bound(self, own: Own) -> None:
+        """Keep the arrival of a key that a clock since set back had put far ahead: it would wait for it anew each time.
+
+        Whoever was granted something keeps it by `take`.
+        """
+        for key, (share, used) in self._shares.items():
+            arrival = self.allowed(key, 0).arrival
+            if arrival < used.arrival:
+                own.run(_ARRIVAL, key, arrival)
+                self._shares[key] = (share, replace(used, arrival=arrival))
 
     def take(self, own: Own, access_key_id: str, granted: int) -> None:
         """Keep that a key was granted so many."""
@@ -76,6 +95,19 @@ def load(own: Own, keys: Collection[str], state: State | None, now: float, polic
         used = Used(arrival=arrival, sent=sent or 0, oldest=None if oldest is None else float(oldest * MINUTE_SECONDS))
         shares._shares[key] = (Share(rate_share=rate_share, daily_cap=daily_cap), used)  # noqa: SLF001 - its own loader
     return shares
+
+
+def after_a_step_back(own: Own, at: int, ahead: int) -> None:
+    """Bring back to now, `at`, what keys used and what was paused beyond `ahead` (stored microseconds).
+
+    It was written before the clock was set back.
+    """
+    minute, beyond = (one // (MINUTE_SECONDS * 1_000_000) for one in (at, ahead))
+    latest = own.one(_LATEST, beyond)
+    if latest is not None and latest[0] is not None:
+        own.run(_BRING_BACK, latest[0] - minute, beyond)
+        own.run(_DROP_AHEAD, beyond)
+    own.run(_PAUSE_FROM_NOW, at, at, ahead)
 
 
 def pauses(own: Own, at: int) -> tuple[Pause, ...]:

@@ -5,7 +5,7 @@ In SQLAlchemy Core and our own statements, for both engines. Judges nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
 
+from sendworthy.audit.profile import Stream
+from sendworthy.mail.address import Address
 from sendworthy.mail.bounce import SuppressionReason
 from sendworthy.store import remember, schema
 from sendworthy.store.columns import instant, micros
@@ -36,6 +38,13 @@ SELECT m.access_key_id, s.reason, count(*) FROM suppressions s
 JOIN events e ON s.source = 'event ' || e.id
 JOIN deliveries d ON d.id = e.delivery_id JOIN messages m ON m.id = d.message_id
 WHERE s.active AND s.at >= ? GROUP BY m.access_key_id, s.reason ORDER BY m.access_key_id, s.reason""")
+
+_ACTIVE = statement("""
+SELECT count(*) FROM suppressions WHERE scope = ? AND reason = ? AND active AND address_key {in}""")
+_PUT = statement("""
+INSERT INTO suppressions (address_key, scope, reason, at, source, active) VALUES (?, ?, ?, ?, ?, TRUE)
+ON CONFLICT (address_key, scope, reason) DO UPDATE SET at = excluded.at, source = excluded.source, active = TRUE
+WHERE NOT suppressions.active""")
 
 _FORGET_STRIKES = statement("DELETE FROM strikes WHERE address_key = ?")
 
@@ -218,6 +227,26 @@ class SuppressionRecord:
             )
 
         return await self._engine.write("suppress", work) if entries else 0
+
+    async def add(
+        self, entries: Iterable[tuple[Address, SuppressionReason]], *, source: str, stream: Stream | None = None
+    ) -> int:
+        """Suppress many addresses, all or none, for one stream or for all mail; give how many are news."""
+        at, scope = micros(self.now()), stream.value if stream else ACCOUNT_SCOPE
+        by_reason: dict[SuppressionReason, set[str]] = {}
+        for address, reason in entries:
+            by_reason.setdefault(reason, set()).add(address.key)
+
+        def work(connection: Connection) -> int:
+            mine, news = own(connection), 0
+            for reason in sorted(by_reason):  # in one order, so that two who import wait for each other in none
+                keys = sorted(by_reason[reason])
+                active = mine.one(_ACTIVE, scope, reason.value, keys)
+                news += len(keys) - (int(active[0]) if active else 0)
+                mine.many(_PUT, [(key, scope, reason.value, at, source) for key in keys])
+            return news
+
+        return await self._engine.write("suppress", work) if by_reason else 0
 
     async def mark(self, account: str, region: str) -> Mark | None:
         """Give how far a Region's list is known to hold ours; None before the first agreement."""

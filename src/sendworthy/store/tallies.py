@@ -2,7 +2,7 @@
 
 Counting and keeping a message are one transaction: each name's rows are locked until the commit, so that no two
 processes let the last one through. An hour is counted by whole minutes, so that what went is forgotten up to a minute
-late and never early.
+late and never early. What was counted in what is now the future, before the clock was set back, does not count.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FORGET_BATCH: Final = 5_000
 
 _BEGIN = statement("INSERT INTO tallies (name, minute, counted) VALUES (?, ?, 0) ON CONFLICT DO NOTHING")
 COUNTED = statement("""
-SELECT name, counted FROM tallies WHERE name {in} AND minute >= ? ORDER BY name, minute {locked}""")
+SELECT name, counted FROM tallies WHERE name {in} AND minute BETWEEN ? AND ? ORDER BY name, minute {locked}""")
 _ADD = statement("UPDATE tallies SET counted = counted + ? WHERE name = ? AND minute = ?")
 FORGET = statement("""
 DELETE FROM tallies WHERE (name, minute) IN (
@@ -41,7 +41,7 @@ class Tallying:
         if not names:
             return
         own.many(_BEGIN, [(name, self._minute) for name in names])  # a row to lock, for a name that is new to all
-        for name, counted in own.all(COUNTED, names, self._minute - MINUTES):
+        for name, counted in own.all(COUNTED, names, self._minute - MINUTES, self._minute + 1):
             self._counted[name] += counted
 
     def take(self, message: NewMessage) -> str:
