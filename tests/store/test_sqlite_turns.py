@@ -140,3 +140,34 @@ def test_lock_files_that_cannot_be_opened_are_one_clear_line(database: Path) -> 
         SqliteEngine(database, exclusive=True, fault=no_fault)
     database.with_name("s.db.turn").rmdir()
     assert not held(database.with_name("s.db.lock")), "the lock of the file is let go of"
+
+
+OPENS = """
+import os, pathlib, sys, time
+from sendworthy.store.faults import no_fault
+from sendworthy.store.sqlite.writer import SqliteEngine
+print("ready", flush=True)
+at = float(sys.stdin.readline())
+while time.monotonic() < at:
+    pass
+SqliteEngine(pathlib.Path(sys.argv[1]), exclusive=False, fault=no_fault)
+os._exit(0)
+"""
+
+
+def test_processes_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> None:
+    for number in range(8):
+        command = [sys.executable, "-c", OPENS, str(tmp_path / f"{number}.db")]
+        opening = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)
+        ]
+        for one in opening:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "ready\n"
+        at = time.monotonic() + 0.02
+        for one in opening:
+            assert one.stdin is not None
+            print(at, file=one.stdin, flush=True)
+        for one in opening:
+            one.communicate(timeout=20)
+        assert [one.returncode for one in opening] == [0, 0, 0]

@@ -67,7 +67,8 @@ class SqliteEngine:
                 undo.callback(self._lock.close)
             self._turns = _turns(path)
             undo.callback(self._turns.close)
-            self._connection = connect(path, readonly=False)
+            with self._turns:  # SQLite waits for nobody while it turns a new file's journal to WAL: it fails at once
+                self._connection = connect(path, readonly=False)
             undo.pop_all()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
