@@ -12,8 +12,8 @@ from sendworthy.cli.main import end_by_sigterm_too
 from sendworthy.cli.show import wait_for
 
 async def flow():
-    print("begun", flush=True)
     try:
+        print("begun", flush=True)  # within: the signal may come before the next line
         await asyncio.Event().wait()
     finally:
         await asyncio.sleep(0)
