@@ -99,10 +99,17 @@ async def test_a_worker_that_ends_untold_is_missed() -> None:
 
 
 async def test_a_worker_that_a_signal_to_both_reached_first_is_not_missed(tmp_path: Path) -> None:
-    begun, stop = tmp_path / "begun", asyncio.Event()
-    program = BEGIN + "pathlib.Path(sys.argv[1]).touch()"
-    running = asyncio.ensure_future(a_worker(program, begun).run(stop))
-    await seen(begun)
+    named, stop = tmp_path / "named", asyncio.Event()
+    program = BEGIN + "named = pathlib.Path(sys.argv[1]); named.with_suffix('.x').write_text(str(os.getpid())); "
+    program += "named.with_suffix('.x').rename(named)"
+    running = asyncio.ensure_future(a_worker(program, named).run(stop))
+    await seen(named)
+    worker = Path("/proc") / await asyncio.to_thread(named.read_text)
+    async with asyncio.timeout(20):
+        while await asyncio.to_thread(worker.exists):
+            continue
+    await asyncio.wait([running], timeout=0.05)
+    assert not running.done(), "it has ended, and is not missed at once"
     stop.set()
     await asyncio.wait_for(running, 20)
 
